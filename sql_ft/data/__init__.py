@@ -1,0 +1,1 @@
+"""Sources, chat format, schema-grouped split and fingerprints of a dataset."""

@@ -1,0 +1,88 @@
+"""One tree of exceptions.
+
+Every error a user can cause derives from `SqlFtError` and says what was wrong,
+what was got, what was expected and which setting or sample id to change. The
+command line prints exactly that message and exits with `exit_code`.
+"""
+
+from __future__ import annotations
+
+
+class SqlFtError(Exception):
+    """Base of every error this project raises on purpose.
+
+    Args:
+        message: What is wrong, and what was got.
+        setting: Dotted name of the setting that caused it, e.g. ``data.path``.
+        expected: What would have been accepted.
+    """
+
+    exit_code = 1
+
+    def __init__(
+        self, message: str, *, setting: str | None = None, expected: str | None = None
+    ) -> None:
+        self.message = message
+        self.setting = setting
+        self.expected = expected
+        parts = [message]
+        if expected:
+            parts.append(f"expected: {expected}")
+        if setting:
+            parts.append(f"setting: {setting}")
+        super().__init__(" | ".join(parts))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions with keyword-only arguments do not pickle by default, and
+        # Prefect and the sandbox both send exceptions between processes.
+        return (_rebuild, (type(self), self.message, self.setting, self.expected))
+
+
+def _rebuild(
+    cls: type[SqlFtError], message: str, setting: str | None, expected: str | None
+) -> SqlFtError:
+    return cls(message, setting=setting, expected=expected)
+
+
+class ConfigError(SqlFtError):
+    """A setting is unknown, malformed or out of range."""
+
+    exit_code = 2
+
+
+class DataError(SqlFtError):
+    """The dataset is missing, unreadable, empty or lacks a column."""
+
+    exit_code = 3
+
+
+class SchemaError(DataError):
+    """CREATE TABLE text could not be understood."""
+
+
+class ModelError(SqlFtError):
+    """A base model, tokenizer or adapter could not be found or loaded."""
+
+    exit_code = 4
+
+
+class TrainingError(SqlFtError):
+    """Training could not start or did not finish."""
+
+    exit_code = 5
+
+
+class TrackingError(SqlFtError):
+    """MLflow (runs, artifacts or the registry) is unreachable or refused a call."""
+
+    exit_code = 6
+
+
+class EvaluationError(SqlFtError):
+    """The evaluation set or its predictions cannot be used."""
+
+    exit_code = 7
+
+
+class SandboxError(EvaluationError):
+    """The sandbox itself failed: the harness, never the model, is to blame."""

@@ -1,0 +1,1 @@
+"""Evaluation sets, verdicts, metrics, statistics, the gate and reports. Torch-free."""

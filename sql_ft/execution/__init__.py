@@ -1,0 +1,1 @@
+"""Schemas, dialect translation, telling databases and the DuckDB sandbox. Torch-free."""

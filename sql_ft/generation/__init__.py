@@ -1,0 +1,1 @@
+"""Greedy batched decoding, and one SQL statement out of a completion."""

@@ -1,0 +1,1 @@
+"""The only importer of mlflow: runs, registry versions, aliases, the pyfunc model."""

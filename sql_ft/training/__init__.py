@@ -1,0 +1,1 @@
+"""QLoRA training with TRL, PEFT and bitsandbytes."""
