@@ -86,3 +86,33 @@ class EvaluationError(SqlFtError):
 
 class SandboxError(EvaluationError):
     """The sandbox itself failed: the harness, never the model, is to blame."""
+
+
+class SqlTranslationError(EvaluationError):
+    """A query cannot be brought into DuckDB's dialect, or is not one query.
+
+    Args:
+        message: What is wrong, and what was got.
+        status: `ExecutionStatus` value the query gets: ``syntax``, ``not_a_query``,
+            ``empty``, ``unknown_table`` or ``unknown_column``.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        setting: str | None = None,
+        expected: str | None = None,
+        status: str = "syntax",
+    ) -> None:
+        super().__init__(message, setting=setting, expected=expected)
+        self.status = status
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild_translation, (self.message, self.setting, self.expected, self.status))
+
+
+def _rebuild_translation(
+    message: str, setting: str | None, expected: str | None, status: str
+) -> SqlTranslationError:
+    return SqlTranslationError(message, setting=setting, expected=expected, status=status)
