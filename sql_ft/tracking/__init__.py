@@ -1,1 +1,33 @@
-"""The only importer of mlflow: runs, registry versions, aliases, the pyfunc model."""
+"""The only importer of mlflow: runs, registry versions, aliases, the pyfunc model.
+
+Importing these modules does not import mlflow (1.7 s); calling them does.
+
+```python
+store = prepare_store(config.resolved_tracking_uri, config.state_path)        # store.py
+
+with start_run(store, config.tracking.experiment, name=..., key=..., params=flatten_params(...),
+               tags={...}) as run:                                            # runs.py
+    run.run_id; run.resumed
+    run.log_metrics({"train/loss": 1.0}, step=10); run.log_params({...}); run.set_tags({...})
+    run.log_dataset(name=..., digest=..., source=..., context="training")
+    run.log_artifact(path, folder=""); run.log_text(text, "notes.md"); run.log_json(value, "a.json")
+    run.log_table(columns, rows, "tables/eval.json"); run.log_figure(figure, "plots/loss.png")
+# FINISHED; FAILED + tag `error` on an exception; KILLED on KeyboardInterrupt, SystemExit, SIGTERM
+
+with attach_run(store, run_id) as run: ...      # another task or process; never ends the run
+
+version = register_adapter(store, run_id, adapter_dir, name, config=config, base_label=...,
+                           base_revision=..., tags={...})                     # registry.py
+version.version; version.adapter_hash; version.created; version.uri; version.tags; version.aliases
+get_alias(store, name, "champion") -> RegisteredVersion | None
+set_alias(store, name, "candidate", version)
+list_versions(store, name) -> list[RegisteredVersion]                         # newest first
+download_adapter(store, name, "champion" | "7", dst) -> DownloadedAdapter(path, version)
+
+record_decision(store, name, version, decision, run_id=...)                   # promotion.py
+set_champion(store, name, version, decision, expected_champion="3" | None, run_id=...)
+    # ChampionChangedError if the champion is no longer the expected one
+```
+
+`models:/<name>@<alias>` is a pyfunc model (`pyfunc_model.py`, models from code).
+"""
