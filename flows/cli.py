@@ -1,0 +1,114 @@
+"""`sql-ft …`: the topmost room.
+
+torch, prefect and mlflow are imported inside commands only: `sql-ft --help` must answer
+in under a second.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from flows.logging_setup import configure_process
+from sql_ft.config import RunConfig, load_config
+from sql_ft.errors import SqlFtError
+
+app = typer.Typer(
+    name="sql-ft",
+    help="Retrain a text-to-SQL adapter, judge it by execution, promote it on evidence.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="YAML file; see deployments/configs. Default: settings."),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", "-s", help="Override one setting, e.g. train.lora_r=8. Repeatable."),
+]
+VerboseOption = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Debug logs and whole tracebacks.")
+]
+
+
+@app.command()
+def run(
+    config: ConfigOption = None, set_: SetOption = None, verbose: VerboseOption = False
+) -> None:
+    """Run the whole chain: sample, train, register, evaluate, promote."""
+    settings = load_config(config, set_ or ())
+    configure_process(verbose)
+    from flows.finetune import run_finetune
+    from flows.summary import print_outcome
+
+    print_outcome(run_finetune(settings), settings, Console())
+
+
+@app.command("config")
+def show_config(config: ConfigOption = None, set_: SetOption = None) -> None:
+    """Print the complete settings that a run would use, as YAML, and their hash."""
+    import yaml
+
+    settings: RunConfig = load_config(config, set_ or ())
+    print(f"# config hash {settings.hash}")
+    print(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False), end="")
+
+
+@app.command()
+def versions(config: ConfigOption = None, set_: SetOption = None) -> None:
+    """List the registered versions of the adapter, with aliases and verdicts."""
+    settings = load_config(config, set_ or ())
+    configure_process()
+    from flows.summary import print_versions
+
+    print_versions(settings, Console())
+
+
+def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
+    # A terminated run unwinds as an interrupted one does: the MLflow run is closed as
+    # KILLED and the training process is ended before this one exits.
+    raise KeyboardInterrupt(f"signal {signal.Signals(signum).name}")
+
+
+def main() -> None:
+    """Entry point: one clear line on stderr and a non-zero exit for every user error."""
+    signal.signal(signal.SIGTERM, _terminate)
+    verbose = "--verbose" in sys.argv or "-v" in sys.argv
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        app(standalone_mode=True)
+    except SqlFtError as error:
+        if verbose:
+            errors.print_exception()
+        report_error(error, errors)
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        errors.print("[bold red]interrupted[/]: the champion is untouched; run again to resume")
+        raise SystemExit(130) from None
+
+
+def report_error(error: SqlFtError, console: Console) -> None:
+    """Print what was wrong, what was expected, and the setting to change."""
+    rows: list[tuple[str, Any]] = [
+        ("error", error.message),
+        ("expected", error.expected),
+        ("setting", error.setting),
+    ]
+    for name, value in rows:
+        if value:
+            console.print(f"[bold red]{name:>8}[/]  ", end="")
+            console.print(str(value), markup=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""What tasks share: when to retry, and how a content key becomes a Prefect cache key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import Task
+from prefect.context import TaskRunContext
+from prefect.states import State
+
+from sql_ft.errors import (
+    ConfigError,
+    DataError,
+    EvaluationError,
+    ModelError,
+    SqlFtError,
+    TrackingError,
+)
+
+#: Seconds to wait before each retry of a call to a registry, store or hub.
+BACK_OFF_S = [2.0, 8.0, 30.0]
+
+
+async def retry_if_transient(task: Task[..., Any], run: Any, state: State[Any]) -> bool:
+    """Retry what may pass by itself; never what the user has to change.
+
+    A missing file, an unknown column or a model that is not there will be just as wrong
+    in ten seconds. A store that did not answer, or anything unforeseen, may not.
+    """
+    error = await state.aresult(raise_on_failure=False)
+    if isinstance(error, TrackingError):
+        return True
+    if isinstance(error, (ConfigError, DataError, ModelError, EvaluationError)):
+        return False
+    return not isinstance(error, SqlFtError)
+
+
+def cache_key_from_parameter(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
+    """Use the task's own ``cache_key`` argument: a hash of the content it works on."""
+    key = parameters.get("cache_key")
+    return f"sql_ft/{context.task.name}/{key}" if key else None

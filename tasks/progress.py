@@ -1,0 +1,79 @@
+"""Progress of long work: a bar on a terminal, log lines elsewhere, an artifact in Prefect."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.context import TaskRunContext
+from prefect.logging import get_run_logger
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+ProgressCallback = Callable[[int, int], None]
+
+_LOG_EVERY_S = 10.0
+_ARTIFACT_EVERY_S = 5.0
+
+
+@contextmanager
+def report_progress(description: str, unit: str) -> Iterator[ProgressCallback]:
+    """Yield a callable ``(done, total)`` that shows how far the work is.
+
+    Args:
+        description: What is being done, e.g. ``training``.
+        unit: What is counted, e.g. ``steps``.
+
+    On a terminal it draws a bar; elsewhere it logs a line at most every 10 s. In both
+    cases a Prefect progress artifact is kept, updated at most every 5 s because each
+    update is a call to the server.
+    """
+    logger = get_run_logger() if TaskRunContext.get() else logging.getLogger("sql_ft.progress")
+    artifact: uuid.UUID | None = None
+    last_log = time.monotonic()
+    last_artifact = time.monotonic()
+    bar = Progress(
+        TextColumn("  [bold]{task.description}"),
+        BarColumn(bar_width=32),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+    with bar:
+        row = bar.add_task(description, total=None)
+
+        def update(done: int, total: int) -> None:
+            nonlocal artifact, last_log, last_artifact
+            bar.update(row, completed=done, total=total)
+            now = time.monotonic()
+            if bar.disable and (now - last_log >= _LOG_EVERY_S):
+                last_log = now
+                logger.info("%s: %d of %d %s", description, done, total, unit)
+            if TaskRunContext.get() is None or total <= 0:
+                return
+            percent = 100.0 * done / total
+            if artifact is None and now - last_artifact >= _ARTIFACT_EVERY_S:
+                created = create_progress_artifact(
+                    progress=percent, description=f"{description}, {total} {unit}"
+                )
+                artifact = created if isinstance(created, uuid.UUID) else None
+                last_artifact = now
+            elif artifact is not None and (done == total or now - last_artifact >= 5.0):
+                update_progress_artifact(artifact_id=artifact, progress=percent)
+                last_artifact = now
+
+        yield update

@@ -1,0 +1,64 @@
+"""Draw training and evaluation rows."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from prefect import task
+from prefect.logging import get_run_logger
+
+from sql_ft.config import RunConfig
+from sql_ft.stage_cache import code_digest, open_stage, stage_key
+from tasks.policies import BACK_OFF_S, cache_key_from_parameter, retry_if_transient
+
+
+@task(name="resolve-base", tags=["data"], retries=2, retry_delay_seconds=BACK_OFF_S[:2],
+      retry_condition_fn=retry_if_transient, timeout_seconds=3600)
+def resolve_base(config: RunConfig) -> dict[str, Any]:
+    """Find the base model and pin its revision, before anything expensive starts."""
+    from sql_ft.base_model import resolve_model
+
+    resolved = resolve_model(config.model)
+    get_run_logger().info("base model %s at %s", resolved.label, resolved.revision[:12])
+    return {"label": resolved.label, "revision": resolved.revision}
+
+
+def sample_key(config: RunConfig, base: dict[str, Any]) -> str | None:
+    """Content key of the split; None where the source cannot be pinned beforehand."""
+    from sql_ft.data.fingerprint import manifest_digest, source_fingerprint
+
+    source = source_fingerprint(config.data)
+    if source is None:
+        return None
+    return stage_key(
+        source=source,
+        data=config.data.model_dump(mode="json"),
+        manifest=manifest_digest(config),
+        tokenizer=base,
+        state=str(config.state_path),
+        code=code_digest("data", "base_model"),
+    )
+
+
+@task(
+    name="sample",
+    tags=["data"],
+    cache_key_fn=cache_key_from_parameter,
+    persist_result=True,
+    result_serializer="json",
+    retries=2,
+    retry_delay_seconds=BACK_OFF_S[:2],
+    retry_condition_fn=retry_if_transient,
+    timeout_seconds=3600,
+)
+def sample_dataset(config: RunConfig, folder_key: str, cache_key: str | None) -> dict[str, Any]:
+    """Write `train.jsonl` and `eval.jsonl`; no schema stands on both sides."""
+    from sql_ft.base_model import load_tokenizer
+    from sql_ft.data.prepare import prepare_dataset
+
+    logger = get_run_logger()
+    with open_stage(config.state_path, "datasets", folder_key) as stage:
+        prepared = prepare_dataset(config, load_tokenizer(config.model), stage.path)
+        result = stage.complete(dataclasses.asdict(prepared))
+    return result
