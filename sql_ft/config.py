@@ -169,6 +169,12 @@ class PromotionConfig(_Section):
     max_truncated_share: Share = Field(
         0.05, description="largest share of candidate answers cut at max_new_tokens"
     )
+    max_valid_sql_drop: Share = Field(
+        0.02, description="largest fall of the share of answers that run"
+    )
+    max_schema_adherence_drop: Share = Field(
+        0.02, description="largest fall of the share of answers that invent no table or column"
+    )
 
 
 class TrackingConfig(_Section):

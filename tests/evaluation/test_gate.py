@@ -1,0 +1,304 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+
+import pytest
+from verdict_factory import make_arm, predictions_of
+
+from sql_ft.config import PromotionConfig
+from sql_ft.errors import EvaluationError
+from sql_ft.evaluation.gate import NOT_COMPUTED, Side, decide
+from sql_ft.evaluation.metrics import summarize
+from sql_ft.records import Decision
+
+CONFIG = PromotionConfig()
+
+
+def make_side(pattern, arm, *, adapter_hash, version="", verdicts=None, **changes):
+    verdicts = make_arm(pattern, arm=arm) if verdicts is None else verdicts
+    values = {
+        "verdicts": verdicts,
+        "summary": summarize(verdicts, predictions_of(verdicts)),
+        "adapter_hash": adapter_hash,
+        "version": version,
+        "evaluation_set_hash": "set-1",
+        "evaluator_hash": "rules-1",
+    }
+    return Side(**{**values, **changes})
+
+
+def champion(pattern, **changes):
+    return make_side(pattern, "champion", adapter_hash="aaaa", version="3", **changes)
+
+
+def candidate(pattern, **changes):
+    changes = {"adapter_hash": "bbbb", "version": "4", **changes}
+    return make_side(pattern, "candidate", **changes)
+
+
+def against_champion(reference, contender, config=CONFIG):
+    return decide(reference=reference, candidate=contender, reference_arm="champion", config=config)
+
+
+def failed(decision):
+    return [check.name for check in decision.checks if not check.passed]
+
+
+def test_clear_gain_is_promoted_and_everything_is_recorded():
+    decision = against_champion(champion("c" * 80 + "w" * 160), candidate("c" * 150 + "w" * 90))
+    assert decision.promote
+    assert failed(decision) == []
+    assert decision.reason.startswith(
+        "promoted: execution accuracy 0.625 vs 0.333 of the champion on 240 questions, +0.292 ["
+    )
+    assert [check.name for check in decision.checks] == [
+        "same_samples",
+        "evaluation_set_hash",
+        "evaluator_hash",
+        "min_samples",
+        "max_excluded_share",
+        "max_truncated_share",
+        "new_adapter",
+        "new_outputs",
+        "min_discordant",
+        "paired_test",
+        "min_effect",
+        "max_valid_sql_drop",
+        "max_schema_adherence_drop",
+    ]
+    assert all(check.detail for check in decision.checks)
+    assert (decision.candidate_version, decision.champion_version) == ("4", "3")
+    assert (decision.evaluation_set_hash, decision.evaluator_hash) == ("set-1", "rules-1")
+    paired = decision.metrics["paired"]
+    assert (paired["gains"], paired["losses"], paired["n"]) == (70, 0, 240)
+    assert paired["sign_flip_p"] < 1e-9
+    assert paired["mcnemar_p_one_sided"] == pytest.approx(2.0**-70)
+    assert Decision.from_dict(json.loads(json.dumps(decision.to_dict()))).reason == decision.reason
+
+
+def test_order_of_verdicts_does_not_matter():
+    reference, contender = champion("c" * 80 + "w" * 160), candidate("c" * 150 + "w" * 90)
+    shuffled = list(contender.verdicts)
+    random.Random(0).shuffle(shuffled)
+    assert against_champion(
+        reference, dataclasses.replace(contender, verdicts=shuffled)
+    ) == against_champion(reference, contender)
+
+
+def test_tie_keeps_the_champion():
+    decision = against_champion(
+        champion("c" * 60 + "w" * 60 + "c" * 60), candidate("w" * 60 + "c" * 60 + "c" * 60)
+    )
+    assert not decision.promote
+    assert decision.reason.startswith("kept v3: a tie with the champion: ")
+    assert {"paired_test", "min_effect"} <= set(failed(decision))
+
+
+def test_worse_candidate():
+    decision = against_champion(champion("c" * 150 + "w" * 50), candidate("c" * 100 + "w" * 100))
+    assert not decision.promote
+    assert decision.reason.startswith("kept v3: worse than the champion: execution accuracy 0.500")
+
+
+def test_better_but_not_significant():
+    # 24 gained, 16 lost, one question per schema group in effect: p = 0.13.
+    reference = champion("w" * 24 + "c" * 16 + "c" * 100)
+    contender = candidate("c" * 24 + "w" * 16 + "c" * 100)
+    decision = against_champion(reference, contender)
+    assert not decision.promote
+    assert "kept v3: not significant at 0.01: " in decision.reason
+    assert failed(decision) == ["paired_test"]
+
+
+def test_gain_in_few_schemas_is_not_significant_where_mcnemar_would_promote():
+    reference = [
+        dataclasses.replace(v, schema_group=f"g{i // 10}")
+        for i, v in enumerate(make_arm("w" * 60 + "c" * 140, arm="champion"))
+    ]
+    contender = [
+        dataclasses.replace(v, schema_group=f"g{i // 10}")
+        for i, v in enumerate(make_arm("c" * 60 + "c" * 140))
+    ]
+    decision = against_champion(champion("", verdicts=reference), candidate("", verdicts=contender))
+    assert not decision.promote
+    assert decision.metrics["paired"]["mcnemar_p_one_sided"] < 1e-17
+    assert decision.metrics["paired"]["sign_flip_p"] == pytest.approx(2.0**-6)
+    assert "only 6 schema groups have a net gain or loss" in decision.reason
+
+
+def test_identical_adapter_is_refused_by_its_weights():
+    decision = against_champion(champion("c" * 120), candidate("c" * 120, adapter_hash="aaaa"))
+    assert not decision.promote
+    assert decision.reason == "kept v3: adapter is identical to the champion v3"
+
+
+def test_unknown_adapter_hash_fails_closed():
+    decision = against_champion(
+        champion("c" * 80 + "w" * 160), candidate("c" * 150 + "w" * 90, adapter_hash="")
+    )
+    assert failed(decision) == ["new_adapter"]
+    assert "unknown" in decision.reason
+
+
+def test_identical_outputs_are_refused():
+    verdicts = make_arm("c" * 100 + "w" * 50, arm="champion")
+    same = [dataclasses.replace(v, arm="candidate") for v in verdicts]
+    decision = against_champion(champion("", verdicts=verdicts), candidate("", verdicts=same))
+    assert decision.reason == "kept v3: all 150 answers are identical to the champion's"
+
+
+def test_too_many_excluded():
+    decision = against_champion(champion("x" * 20 + "w" * 180), candidate("x" * 20 + "c" * 180))
+    assert failed(decision) == ["max_excluded_share"]
+    assert decision.reason == (
+        "kept v3: 10.0% of the questions are set aside by the harness (at most 5.0%)"
+    )
+
+
+def test_exclusion_on_one_side_removes_the_pair_from_both():
+    decision = against_champion(champion("x" + "w" * 198 + "c"), candidate("c" * 199 + "x"))
+    paired = decision.metrics["paired"]
+    assert (paired["n"], paired["gains"], paired["losses"]) == (198, 198, 0)
+    assert decision.promote
+
+
+def test_exclusions_of_exactly_the_limit_pass():
+    decision = against_champion(champion("x" * 10 + "w" * 190), candidate("x" * 10 + "c" * 190))
+    assert decision.promote
+
+
+def test_everything_excluded():
+    decision = against_champion(champion("x" * 120), candidate("x" * 120))
+    assert not decision.promote
+    assert {c.value for c in decision.checks if c.name == "paired_test"} == {NOT_COMPUTED}
+    assert decision.metrics["paired"] == {}
+
+
+def test_different_sets():
+    decision = against_champion(champion("w" * 200), candidate("c" * 199))
+    assert decision.reason.startswith("kept v3: the two sides answered different questions: 1 ids")
+    decision = against_champion(
+        champion("w" * 200), candidate("c" * 200, evaluation_set_hash="set-2")
+    )
+    assert failed(decision) == ["evaluation_set_hash"]
+    assert "evaluation set hash differs" in decision.reason
+
+
+def test_repeated_samples():
+    verdicts = make_arm("c" * 200)
+    decision = against_champion(
+        champion("w" * 200), candidate("", verdicts=[*verdicts, verdicts[0]])
+    )
+    assert decision.reason == "kept v3: 1 sample ids are repeated"
+
+
+def test_different_or_unknown_rules():
+    for value in ("rules-2", ""):
+        decision = against_champion(champion("w" * 200), candidate("c" * 200, evaluator_hash=value))
+        assert failed(decision) == ["evaluator_hash"]
+    both_unknown = against_champion(
+        champion("w" * 200, evaluator_hash=""), candidate("c" * 200, evaluator_hash="")
+    )
+    assert failed(both_unknown) == ["evaluator_hash"]
+
+
+def test_too_few_samples_and_too_few_discordant_pairs():
+    decision = against_champion(champion("w" * 99), candidate("c" * 99))
+    assert failed(decision) == ["min_samples"]
+    decision = against_champion(champion("w" * 9 + "c" * 191), candidate("c" * 200))
+    assert failed(decision) == ["min_discordant"]
+    assert "differ in correctness on 9 questions (9 gained, 0 lost; 10 needed)" in decision.reason
+
+
+def test_truncated_answers():
+    verdicts = make_arm("c" * 200)
+    predictions = predictions_of(verdicts)
+    cut = [dataclasses.replace(p, finish_reason="length") for p in predictions[:11]]
+    summary = summarize(verdicts, [*cut, *predictions[11:]])
+    decision = against_champion(
+        champion("w" * 200), candidate("", verdicts=verdicts, summary=summary)
+    )
+    assert failed(decision) == ["max_truncated_share"]
+    unknown = candidate("", verdicts=verdicts, summary=summarize(verdicts))
+    assert failed(against_champion(champion("w" * 200), unknown)) == ["max_truncated_share"]
+
+
+def test_smallest_effect():
+    config = PromotionConfig(min_effect=0.2)
+    decision = against_champion(
+        champion("c" * 100 + "w" * 100), candidate("c" * 130 + "w" * 70), config
+    )
+    assert failed(decision) == ["min_effect"]
+    assert "gain of +0.150 [" in decision.reason
+
+
+@pytest.mark.parametrize("field", ["valid_sql", "schema_adherence"])
+def test_guardrails(field):
+    before = make_arm("w" * 100 + "c" * 100, arm="champion")
+
+    def contender(worse):
+        return [
+            dataclasses.replace(v, **{field: i < 200 - worse})
+            for i, v in enumerate(make_arm("c" * 150 + "w" * 50))
+        ]
+
+    just = against_champion(champion("", verdicts=before), candidate("", verdicts=contender(4)))
+    assert just.promote  # a fall of exactly 0.02
+    over = against_champion(champion("", verdicts=before), candidate("", verdicts=contender(5)))
+    assert failed(over) == [f"max_{field}_drop"]
+    assert "went from 1.000 to 0.975" in over.reason
+
+
+def test_first_run_is_held_against_the_base():
+    base = make_side("w" * 200, "base", adapter_hash="")
+    decision = decide(
+        reference=base, candidate=candidate("c" * 200), reference_arm="base", config=CONFIG
+    )
+    assert decision.promote
+    assert "vs 0.000 of the base on 200 questions" in decision.reason
+    assert decision.champion_version == ""
+    insignificant = decide(
+        reference=base,
+        candidate=candidate("c" * 3 + "w" * 197),
+        reference_arm="base",
+        config=CONFIG,
+    )
+    assert not insignificant.promote
+    assert insignificant.reason.startswith("not promoted: ")
+
+
+def test_being_better_than_base_is_no_argument_while_a_champion_is_live():
+    with pytest.raises(EvaluationError, match="champion version '3'"):
+        decide(
+            reference=champion("w" * 200),
+            candidate=candidate("c" * 200),
+            reference_arm="base",
+            config=CONFIG,
+        )
+    with pytest.raises(EvaluationError, match="champion version ''"):
+        decide(
+            reference=make_side("w" * 200, "base", adapter_hash=""),
+            candidate=candidate("c" * 200),
+            reference_arm="champion",
+            config=CONFIG,
+        )
+    with pytest.raises(EvaluationError, match="base_3shot"):
+        decide(
+            reference=champion("w" * 200),
+            candidate=candidate("c" * 200),
+            reference_arm="base_3shot",
+            config=CONFIG,
+        )
+
+
+def test_null_candidates_are_promoted_no_more_often_than_alpha():
+    """400 retrains of no true improvement at alpha 0.05."""
+    config = PromotionConfig(alpha=0.05, min_discordant=1)
+    generator = random.Random(5)
+    promoted = 0
+    for _ in range(400):
+        draw = ["".join(generator.choice("cw") for _ in range(120)) for _ in range(2)]
+        promoted += against_champion(champion(draw[0]), candidate(draw[1]), config).promote
+    assert promoted / 400 <= 0.083  # 0.05 and three binomial standard errors
