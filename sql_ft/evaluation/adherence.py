@@ -1,0 +1,133 @@
+"""Does every table and column of a query exist in the schema?
+
+Names are resolved the way a binder does it, scope by scope: aliases, CTEs, derived
+tables, correlated subqueries and select aliases count as what they stand for. An
+ambiguous name exists, so it adheres, although no engine runs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.scope import Scope, ScopeType, traverse_scope
+
+from sql_ft.execution.schema import Schema
+
+
+def adheres_to_schema(tree: exp.Expression, schema: Schema) -> bool:
+    """True if all tables and columns of the query resolve in the schema.
+
+    Args:
+        tree: One query, its double-quoted literals resolved (`Translated.source`).
+        schema: Tables and columns; letter case is ignored.
+    """
+    return not unresolved_names(tree, schema)
+
+
+def unresolved_names(tree: exp.Expression, schema: Schema) -> list[str]:
+    """Names that do not exist, in order of appearance, without repeats.
+
+    A query whose scopes cannot be told (one alias used twice) yields ``<scope>``.
+    """
+    folded = tree.copy()
+    for identifier in folded.find_all(exp.Identifier):
+        identifier.set("this", identifier.name.casefold())
+    tables = {
+        table.name.casefold(): {column.name.casefold() for column in table.columns}
+        for table in schema.tables
+    }
+    try:
+        scopes = traverse_scope(folded)
+        names = [name for scope in scopes for name in _unresolved_in(scope, tables)]
+    except (SqlglotError, RecursionError):
+        return ["<scope>"]
+    return list(dict.fromkeys(names))
+
+
+def _unresolved_in(scope: Scope, tables: dict[str, set[str]]) -> Iterator[str]:
+    for _, source in scope.selected_sources.values():
+        if isinstance(source, exp.Table) and _table_columns(source, tables) is None:
+            yield source.name or source.sql()
+    for join in scope.find_all(exp.Join):
+        for name in join.args.get("using") or ():
+            if not _resolves(name.name, "", scope, tables):
+                yield name.name
+    for column in scope.find_all(exp.Column):
+        name = "" if isinstance(column.this, exp.Star) else column.name
+        if not _resolves(name, column.table, scope, tables):
+            yield f"{column.table}.{name or '*'}" if column.table else name
+
+
+def _resolves(name: str, qualifier: str, scope: Scope, tables: dict[str, set[str]]) -> bool:
+    """True if the name is visible in the scope or in one around it."""
+    here: Scope | None = scope
+    visible = True
+    while here is not None:
+        if visible and _resolves_here(name, qualifier, here, tables):
+            return True
+        # A derived table, a CTE and a branch of a set operation do not see the names of
+        # the query directly around them, only those further out.
+        visible = here.scope_type in (ScopeType.SUBQUERY, ScopeType.UDTF)
+        here = here.parent
+    return False
+
+
+def _resolves_here(name: str, qualifier: str, scope: Scope, tables: dict[str, set[str]]) -> bool:
+    if isinstance(scope.expression, exp.SetOperation):
+        return not qualifier and _has(_outputs(scope, tables), name)
+    sources = scope.selected_sources
+    if qualifier:
+        if qualifier not in sources:
+            return False
+        return not name or _has(_source_columns(sources[qualifier][1], tables), name)
+    if any(_has(_source_columns(source, tables), name) for _, source in sources.values()):
+        return True
+    return isinstance(scope.expression, exp.Select) and any(
+        select.alias == name for select in scope.expression.selects
+    )
+
+
+def _has(columns: set[str] | None, name: str) -> bool:
+    # None: the columns cannot be known (a missing table, reported once by itself, or a
+    # table function), so the column is not reported a second time.
+    return columns is None or name in columns
+
+
+def _source_columns(source: exp.Expression | Scope, tables: dict[str, set[str]]) -> set[str] | None:
+    if isinstance(source, Scope):
+        return _outputs(source, tables)
+    return _table_columns(source, tables)
+
+
+def _table_columns(source: exp.Expression, tables: dict[str, set[str]]) -> set[str] | None:
+    if not isinstance(source, exp.Table) or source.catalog or source.db not in ("", "main"):
+        return None
+    return tables.get(source.name) if isinstance(source.this, exp.Identifier) else None
+
+
+def _outputs(scope: Scope, tables: dict[str, set[str]]) -> set[str] | None:
+    """Column names that a CTE, derived table or set operation offers; None: unknown."""
+    if scope.outer_columns:
+        return set(scope.outer_columns)
+    expression = scope.expression
+    if isinstance(expression, exp.SetOperation):
+        # A set operation takes its names from its first branch.
+        branches = scope.set_operation_scopes
+        return _outputs(branches[0], tables) if branches else None
+    if not isinstance(expression, exp.Select):
+        return None
+    names: set[str] = set()
+    for select in expression.selects:
+        if not select.is_star:
+            names.add(select.alias_or_name)
+            continue
+        qualifier = select.table if isinstance(select, exp.Column) else ""
+        for alias, (_, source) in scope.selected_sources.items():
+            if qualifier in ("", alias):
+                columns = _source_columns(source, tables)
+                if columns is None:
+                    return None
+                names |= columns
+    return names
