@@ -109,9 +109,10 @@ def _table_columns(source: exp.Expression, tables: dict[str, set[str]]) -> set[s
 
 def _outputs(scope: Scope, tables: dict[str, set[str]]) -> set[str] | None:
     """Column names that a CTE, derived table or set operation offers; None: unknown."""
-    if scope.outer_columns:
-        return set(scope.outer_columns)
     expression = scope.expression
+    declared = scope.outer_columns or _cte_columns(expression)
+    if declared:
+        return set(declared)
     if isinstance(expression, exp.SetOperation):
         # A set operation takes its names from its first branch.
         branches = scope.set_operation_scopes
@@ -131,3 +132,11 @@ def _outputs(scope: Scope, tables: dict[str, set[str]]) -> set[str] | None:
                     return None
                 names |= columns
     return names
+
+
+def _cte_columns(expression: exp.Expression) -> list[str]:
+    """Column list of the CTE around a query: sqlglot gives none inside a recursive one."""
+    node = expression
+    while isinstance(node.parent, exp.SetOperation | exp.Subquery):
+        node = node.parent
+    return list(node.parent.alias_column_names) if isinstance(node.parent, exp.CTE) else []
