@@ -52,13 +52,20 @@ def sample_key(config: RunConfig, base: dict[str, Any]) -> str | None:
     retry_condition_fn=retry_if_transient,
     timeout_seconds=3600,
 )
-def sample_dataset(config: RunConfig, folder_key: str, cache_key: str | None) -> dict[str, Any]:
-    """Write `train.jsonl` and `eval.jsonl`; no schema stands on both sides."""
+def sample_dataset(
+    config: RunConfig, base: dict[str, Any], cache_key: str | None
+) -> dict[str, Any]:
+    """Write `train.jsonl` and `eval.jsonl`; no schema stands on both sides.
+
+    Without a cache key (a hub branch, which may have moved) the folder is named after the
+    settings alone and written anew.
+    """
     from sql_ft.base_model import load_tokenizer
     from sql_ft.data.prepare import prepare_dataset
 
     logger = get_run_logger()
-    with open_stage(config.state_path, "datasets", folder_key) as stage:
+    folder = cache_key or stage_key(data=config.data.model_dump(mode="json"), base=base)
+    with open_stage(config.state_path, "datasets", folder) as stage:
         prepared = prepare_dataset(config, load_tokenizer(config.model), stage.path)
         result = stage.complete(dataclasses.asdict(prepared))
     return result

@@ -1,0 +1,129 @@
+"""The flow: sample → train → register → evaluate → promote.
+
+Sequence and parameters only; every step is a task over one library call.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
+
+from sql_ft.config import RunConfig
+from sql_ft.errors import TrackingError
+from sql_ft.tracking.runs import flatten_params, start_run
+from sql_ft.tracking.store import prepare_store
+from tasks.evaluate import (
+    build_evaluation_set,
+    evaluation_set_key,
+    fetch_adapter,
+    generate_predictions,
+    score_predictions,
+)
+from tasks.promote import apply_decision, decide
+from tasks.register import register_adapter
+from tasks.report import publish_report
+from tasks.sample import resolve_base, sample_dataset, sample_key
+from tasks.stage_state import is_complete
+from tasks.train import train_adapter, training_key
+
+#: How often a candidate is compared again because another run moved the champion.
+MAX_COMPARISONS = 3
+
+
+def name_run() -> str:
+    """Flow-run name with dataset, rows and rank, e.g. ``tiny-bundled-1000-r16``."""
+    config = flow_run.parameters.get("config") or RunConfig()
+    if not isinstance(config, RunConfig):
+        config = RunConfig.model_validate(config)
+    return f"{config.name}-{config.data.source}-{config.data.train_rows}-r{config.train.lora_r}"
+
+
+@flow(name="finetune", flow_run_name=name_run, log_prints=False)
+def finetune(config: RunConfig = RunConfig()) -> dict[str, Any]:
+    """Retrain the adapter, judge it by execution, promote it on evidence.
+
+    Args:
+        config: Everything a run needs; see `sql_ft.config`.
+
+    Returns:
+        What happened, JSON-sized: decision, versions, figures of every arm, paths.
+    """
+    logger = get_run_logger()
+    store = prepare_store(config.resolved_tracking_uri, config.state_path)
+    with start_run(
+        store,
+        config.tracking.experiment,
+        name=name_run(),
+        key=config.hash,
+        params=flatten_params(config.model_dump(mode="json")),
+        tags={"sql_ft.config_hash": config.hash, "prefect.flow_run_id": str(flow_run.id or "")},
+    ) as run:
+        logger.info("MLflow run %s in %s", run.run_id, store.label)
+        base = resolve_base(config)
+
+        key = sample_key(config, base)
+        dataset = sample_dataset.with_options(
+            refresh_cache=not is_complete(config, "datasets", key)
+        )(config, base, cache_key=key)
+
+        key = evaluation_set_key(config, dataset)
+        evaluation_set = build_evaluation_set.with_options(
+            refresh_cache=not is_complete(config, "evaluation_sets", key)
+        )(config, dataset, cache_key=key)
+
+        key = training_key(config, base, dataset)
+        adapter = train_adapter.with_options(
+            refresh_cache=not is_complete(config, "training", key),
+            timeout_seconds=config.train.timeout_s + 600,
+        )(config, dataset, run.run_id, cache_key=key)
+
+        version = register_adapter(config, run.run_id, base, dataset, evaluation_set, adapter)
+        outcome = _judge(config, run.run_id, base, dataset, evaluation_set, version)
+        outcome.update(
+            run_id=run.run_id, base=base, dataset=dataset, adapter=adapter, version=version
+        )
+        outcome["report"] = publish_report(config, run.run_id, outcome)
+    return outcome
+
+
+def _judge(
+    config: RunConfig,
+    run_id: str,
+    base: dict[str, Any],
+    dataset: dict[str, Any],
+    evaluation_set: dict[str, Any],
+    version: dict[str, Any],
+) -> dict[str, Any]:
+    """Evaluate what the registry holds and decide; again if the champion changed meanwhile."""
+    candidate = fetch_adapter(config, version["version"])
+    assert candidate is not None  # a version number always resolves or raises
+    for _ in range(MAX_COMPARISONS):
+        champion = fetch_adapter(config, "champion")
+        answers = generate_predictions(config, base, dataset, candidate, champion)
+        verdicts = score_predictions(config, evaluation_set, answers)
+        decided = decide(
+            config, evaluation_set, dataset, answers, verdicts, candidate, champion
+        )
+        if apply_decision(config, run_id, decided["decision"], candidate, champion):
+            return {
+                **decided,
+                "evaluation_set": evaluation_set,
+                "answers": answers,
+                "verdicts": verdicts,
+                "champion_before": champion,
+            }
+    raise TrackingError(
+        f"the champion changed {MAX_COMPARISONS} times while this candidate was compared",
+        setting="tracking.registered_model_name",
+        expected="fewer runs at once for one registered model",
+    )
+
+
+def run_finetune(config: RunConfig) -> dict[str, Any]:
+    """Run the flow in this process and return its outcome."""
+    return finetune(config)
+
+

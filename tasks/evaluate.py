@@ -1,0 +1,235 @@
+"""Freeze the evaluation set, let every arm answer it, score the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+from prefect.logging import get_run_logger
+
+from sql_ft.config import ModelConfig, RunConfig
+from sql_ft.records import Sample, Verdict, read_jsonl, write_jsonl
+from sql_ft.stage_cache import code_digest, open_stage, stage_key
+from tasks.policies import BACK_OFF_S, cache_key_from_parameter, retry_if_transient
+from tasks.progress import report_progress
+
+BASE, FEW_SHOT, CHAMPION, CANDIDATE = "base", "base_3shot", "champion", "candidate"
+
+
+def evaluation_set_key(config: RunConfig, dataset: dict[str, Any]) -> str:
+    """Content key of the frozen evaluation set."""
+    return stage_key(
+        samples=dataset["eval_hash"],
+        settings=config.evaluation.model_dump(mode="json", exclude={"workers"}),
+        state=str(config.state_path),
+        code=code_digest("execution", "evaluation/evalset"),
+    )
+
+
+@task(
+    name="build-evaluation-set",
+    tags=["evaluate"],
+    cache_key_fn=cache_key_from_parameter,
+    persist_result=True,
+    result_serializer="json",
+    timeout_seconds=4 * 3600,
+)
+def build_evaluation_set(
+    config: RunConfig, dataset: dict[str, Any], cache_key: str
+) -> dict[str, Any]:
+    """Fill every sample's schema with rows that tell its gold from a wrong query."""
+    from sql_ft.evaluation.evalset import build_evaluation_set as build
+
+    logger = get_run_logger()
+    with open_stage(config.state_path, "evaluation_sets", cache_key) as stage:
+        samples = read_jsonl(Path(dataset["eval_path"]), Sample)
+        with report_progress("building databases", "samples") as progress:
+            built = build(samples, config.evaluation, stage.path, progress)
+        excluded = {reason: len(ids) for reason, ids in built.excluded.items()}
+        logger.info(
+            "evaluation set %s: %d of %d questions can be told right from wrong%s",
+            built.hash[:12],
+            len(built.items),
+            len(samples),
+            f"; set aside: {excluded}" if excluded else "",
+        )
+        return stage.complete(
+            {
+                "path": str(stage.path),
+                "hash": built.hash,
+                "n": len(samples),
+                "n_scored": len(built.items),
+                "excluded": excluded,
+            }
+        )
+
+
+@task(
+    name="fetch-adapter",
+    tags=["registry"],
+    retries=3,
+    retry_delay_seconds=BACK_OFF_S,
+    retry_condition_fn=retry_if_transient,
+    timeout_seconds=1800,
+    task_run_name="fetch-{alias_or_version}",
+)
+def fetch_adapter(config: RunConfig, alias_or_version: str) -> dict[str, Any] | None:
+    """Download a registered adapter; None if the alias is not set."""
+    from sql_ft.tracking.registry import download_adapter, get_alias
+    from sql_ft.tracking.store import prepare_store
+
+    store = prepare_store(config.resolved_tracking_uri, config.state_path)
+    name = config.tracking.registered_model_name
+    if not alias_or_version.isdigit() and get_alias(store, name, alias_or_version) is None:
+        return None
+    fetched = download_adapter(store, name, alias_or_version, config.state_path / "registry")
+    version = fetched.version
+    return {
+        "path": str(fetched.path),
+        "version": version.version,
+        "adapter_hash": version.adapter_hash,
+        "base_label": version.tags["base_model"],
+        "base_revision": version.tags["base_revision"],
+    }
+
+
+@task(
+    name="generate",
+    tags=["gpu", "evaluate"],
+    retries=1,
+    retry_delay_seconds=5,
+    retry_condition_fn=retry_if_transient,
+    timeout_seconds=6 * 3600,
+)
+def generate_predictions(
+    config: RunConfig,
+    base: dict[str, Any],
+    dataset: dict[str, Any],
+    candidate: dict[str, Any],
+    champion: dict[str, Any] | None,
+) -> dict[str, dict[str, Any]]:
+    """Answer all questions with every arm; arms whose answers are kept do not run again.
+
+    Returns:
+        Arm → ``path`` of its predictions, ``stats``, and ``cached``.
+    """
+    from sql_ft.evaluation.examples import EXAMPLES
+    from sql_ft.generation.decode import Arm, generate_predictions
+    from sql_ft.generation.prediction_cache import (
+        prediction_key,
+        predictions_path,
+        read_predictions,
+        write_predictions,
+    )
+
+    logger = get_run_logger()
+    questions = [*read_jsonl(Path(dataset["eval_path"]), Sample), *EXAMPLES]
+    shots = _few_shot_examples(config, dataset)
+    arms = [(BASE, None, (), base)]
+    if shots:
+        arms.append((FEW_SHOT, None, shots, base))
+    if champion is not None:
+        arms.append((CHAMPION, champion, (), _base_of(champion)))
+    arms.append((CANDIDATE, candidate, (), base))
+
+    answers: dict[str, dict[str, Any]] = {}
+    missing: dict[str, list[tuple[Arm, Path]]] = {}
+    for name, adapter, examples, arm_base in arms:
+        key = prediction_key(
+            config,
+            arm_base,
+            questions,
+            # The champion answers as it did when it was the candidate.
+            arm=CANDIDATE if adapter else name,
+            adapter_hash=adapter["adapter_hash"] if adapter else None,
+            examples=examples,
+        )
+        path = predictions_path(config.state_path, key)
+        kept = read_predictions(path)
+        answers[name] = {"path": str(path), "cached": kept is not None}
+        if kept is not None:
+            answers[name]["stats"] = kept[1]
+            logger.info("%s: answers are known", name)
+        elif not any(path == other for group in missing.values() for _, other in group):
+            arm = Arm(name, Path(adapter["path"]) if adapter else None, examples)
+            missing.setdefault(arm_base["label"], []).append((arm, path))
+    for label, group in missing.items():
+        with report_progress("generating", "answers") as progress:
+            result = generate_predictions(
+                _with_base(config, base, label), questions, [arm for arm, _ in group], progress
+            )
+        for arm, path in group:
+            write_predictions(path, result.predictions[arm.name], result.stats[arm.name])
+    for name, answer in answers.items():
+        if "stats" not in answer:
+            kept = read_predictions(Path(answer["path"]))
+            answer["stats"] = kept[1] if kept else {}
+            logger.info("%s: %.0f tokens/s", name, answer["stats"].get("tokens_per_second", 0.0))
+    return answers
+
+
+@task(name="score", tags=["evaluate"], timeout_seconds=4 * 3600)
+def score_predictions(
+    config: RunConfig, evaluation_set: dict[str, Any], answers: Mapping[str, Mapping[str, Any]]
+) -> dict[str, str]:
+    """Execute gold and predicted SQL of every arm; arm → path of its verdicts."""
+    import dataclasses
+
+    from sql_ft.evaluation.evalset import load_evaluation_set
+    from sql_ft.evaluation.evaluator import evaluator_hash
+    from sql_ft.evaluation.evaluator import score_predictions as score
+    from sql_ft.evaluation.examples import EXAMPLES
+    from sql_ft.generation.prediction_cache import read_predictions
+
+    frozen = load_evaluation_set(Path(evaluation_set["path"]))
+    example_ids = {sample.id for sample in EXAMPLES}
+    paths: dict[str, str] = {}
+    for arm, answer in answers.items():
+        kept = read_predictions(Path(answer["path"]))
+        if kept is None:
+            raise FileNotFoundError(answer["path"])
+        key = stage_key(
+            predictions=Path(answer["path"]).stem,
+            evaluation_set=frozen.hash,
+            evaluator=evaluator_hash(config.evaluation),
+            arm=arm,
+        )
+        path = config.state_path / "verdicts" / f"{key}.jsonl"
+        paths[arm] = str(path)
+        if path.is_file():
+            continue
+        predictions = [
+            dataclasses.replace(p, arm=arm) for p in kept[0] if p.sample_id not in example_ids
+        ]
+        with report_progress(f"scoring {arm}", "answers") as progress:
+            verdicts: list[Verdict] = score(frozen, predictions, config.evaluation, progress)
+        write_jsonl(path, verdicts)
+    return paths
+
+
+def _few_shot_examples(config: RunConfig, dataset: dict[str, Any]) -> tuple[Sample, ...]:
+    """The shortest-context training rows of distinct schemas: fixed for a training set."""
+    wanted = config.generation.few_shot_examples
+    rows: Sequence[Sample] = read_jsonl(Path(dataset["train_path"]), Sample) if wanted else ()
+    chosen: dict[str, Sample] = {}
+    for sample in sorted(rows, key=lambda s: (len(s.context) + len(s.question), s.id)):
+        # One-table selections teach the format alone; a JOIN or GROUP BY among them
+        # teaches it without teaching the answer.
+        chosen.setdefault(sample.schema_group, sample)
+        if len(chosen) == wanted:
+            break
+    return tuple(chosen.values())
+
+
+def _base_of(adapter: dict[str, Any]) -> dict[str, Any]:
+    return {"label": adapter["base_label"], "revision": adapter["base_revision"]}
+
+
+def _with_base(config: RunConfig, base: dict[str, Any], label: str) -> RunConfig:
+    """The same settings on the base that a champion of another base was trained on."""
+    if label == base["label"]:
+        return config
+    model = ModelConfig(**{**config.model.model_dump(), "name_or_path": label})
+    return config.model_copy(update={"model": model})

@@ -1,0 +1,110 @@
+"""Decide, record the decision, and move the alias as the last act."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+from prefect.logging import get_run_logger
+
+from sql_ft.config import RunConfig
+from sql_ft.records import Decision, Sample, Verdict, read_jsonl
+from tasks.evaluate import BASE, CANDIDATE, CHAMPION
+from tasks.policies import BACK_OFF_S, retry_if_transient
+
+
+@task(name="decide", tags=["promote"], timeout_seconds=600)
+def decide(
+    config: RunConfig,
+    evaluation_set: dict[str, Any],
+    dataset: dict[str, Any],
+    answers: dict[str, dict[str, Any]],
+    verdicts: dict[str, str],
+    candidate: dict[str, Any],
+    champion: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """Hold the candidate against the champion, or the base if nothing is live.
+
+    Returns:
+        ``decision`` (see `Decision`) and ``summaries`` (arm → `ArmSummary`).
+    """
+    from sql_ft.evaluation.evaluator import evaluator_hash
+    from sql_ft.evaluation.gate import Side
+    from sql_ft.evaluation.gate import decide as hold_against
+    from sql_ft.evaluation.metrics import summarize
+    from sql_ft.generation.prediction_cache import read_predictions
+
+    samples = read_jsonl(Path(dataset["eval_path"]), Sample)
+    asked = {sample.id for sample in samples}
+    scored = {arm: read_jsonl(Path(path), Verdict) for arm, path in verdicts.items()}
+    summaries = {}
+    for arm, rows in scored.items():
+        kept = read_predictions(Path(answers[arm]["path"]))
+        predictions = [p for p in kept[0] if p.sample_id in asked] if kept else []
+        summaries[arm] = summarize(rows, predictions, samples)
+
+    def side(arm: str, adapter: dict[str, Any] | None) -> Side:
+        return Side(
+            verdicts=scored[arm],
+            summary=summaries[arm],
+            adapter_hash=adapter["adapter_hash"] if adapter else "",
+            version=adapter["version"] if adapter else "",
+            evaluation_set_hash=evaluation_set["hash"],
+            evaluator_hash=evaluator_hash(config.evaluation),
+        )
+
+    reference = CHAMPION if champion else BASE
+    decision = hold_against(
+        reference=side(reference, champion),
+        candidate=side(CANDIDATE, candidate),
+        reference_arm=reference,
+        config=config.promotion,
+    )
+    return {
+        "decision": decision.to_dict(),
+        "summaries": {arm: summary.to_dict() for arm, summary in summaries.items()},
+    }
+
+
+@task(
+    name="promote",
+    tags=["promote", "registry"],
+    retries=3,
+    retry_delay_seconds=BACK_OFF_S,
+    retry_condition_fn=retry_if_transient,
+    timeout_seconds=600,
+)
+def apply_decision(
+    config: RunConfig,
+    run_id: str,
+    decision: dict[str, Any],
+    candidate: dict[str, Any],
+    champion: dict[str, Any] | None,
+) -> bool:
+    """Record the decision; move `champion` if it says so.
+
+    Returns:
+        False if another run has changed the champion since the candidate was compared:
+        nothing has moved, and the comparison must be made again.
+    """
+    from sql_ft.tracking.promotion import ChampionChangedError, record_decision, set_champion
+    from sql_ft.tracking.store import prepare_store
+
+    logger = get_run_logger()
+    store = prepare_store(config.resolved_tracking_uri, config.state_path)
+    name = config.tracking.registered_model_name
+    verdict = Decision.from_dict(decision)
+    version = candidate["version"]
+    if not verdict.promote:
+        record_decision(store, name, version, verdict, run_id=run_id)
+        logger.info("%s", verdict.reason)
+        return True
+    expected = champion["version"] if champion else None
+    try:
+        set_champion(store, name, version, verdict, expected_champion=expected, run_id=run_id)
+    except ChampionChangedError as error:
+        logger.warning("%s; comparing again", error.message)
+        return False
+    logger.info("%s version %s is champion: %s", name, version, verdict.reason)
+    return True
