@@ -10,9 +10,13 @@ import dataclasses
 import enum
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
+
+
+#: Called with work done and work in all (same unit) while a stage runs.
+Progress = Callable[[int, int], None]
 
 
 def content_hash(value: Any) -> str:
