@@ -16,7 +16,7 @@ from sqlglot.optimizer.scope import Scope, ScopeType, traverse_scope
 from sql_ft.execution.schema import Schema
 
 
-def adheres_to_schema(tree: exp.Expression, schema: Schema) -> bool:
+def adheres_to_schema(tree: exp.Expr, schema: Schema) -> bool:
     """True if all tables and columns of the query resolve in the schema.
 
     Args:
@@ -26,7 +26,7 @@ def adheres_to_schema(tree: exp.Expression, schema: Schema) -> bool:
     return not unresolved_names(tree, schema)
 
 
-def unresolved_names(tree: exp.Expression, schema: Schema) -> list[str]:
+def unresolved_names(tree: exp.Expr, schema: Schema) -> list[str]:
     """Names that do not exist, in order of appearance, without repeats.
 
     A query whose scopes cannot be told (one alias used twice) yields ``<scope>``.
@@ -134,7 +134,7 @@ def _outputs(scope: Scope, tables: dict[str, set[str]]) -> set[str] | None:
     return names
 
 
-def _cte_columns(expression: exp.Expression) -> list[str]:
+def _cte_columns(expression: exp.Expr) -> list[str]:
     """Column list of the CTE around a query: sqlglot gives none inside a recursive one."""
     node = expression
     while isinstance(node.parent, exp.SetOperation | exp.Subquery):

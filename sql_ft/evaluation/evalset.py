@@ -1,0 +1,246 @@
+"""The frozen evaluation set: audited golds, their databases and their results.
+
+Each sample is translated, given databases that tell its gold from what it is not, and
+its gold is executed once, in the sandbox. What cannot serve as a yardstick is excluded
+with a reason **before** any model is seen, so an exclusion never favours an arm. The
+folder is verified against its own hashes on every load.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sqlglot import exp
+
+from sql_ft.config import EvaluationConfig
+from sql_ft.errors import EvaluationError, SchemaError
+from sql_ft.evaluation.evalset_storage import (
+    EvaluationItem,
+    EvaluationSet,
+    load_evaluation_set,
+    read_key,
+    write_evaluation_set,
+)
+from sql_ft.evaluation.rules import engine_versions, sandbox_limits
+from sql_ft.execution.compare import (
+    MatchRules,
+    compare_results,
+    is_ordered,
+    order_key_positions,
+)
+from sql_ft.execution.databases import build_report, strip_where
+from sql_ft.execution.dialect import SqlTranslationError, parse_query, translate
+from sql_ft.execution.sandbox import Job, JobResult, Sandbox
+from sql_ft.execution.schema import Schema, infer_types, parse_schema
+from sql_ft.records import ExecutionResult, ExecutionStatus, Sample, content_hash
+
+__all__ = [
+    "EvaluationItem",
+    "EvaluationSet",
+    "build_evaluation_set",
+    "evaluation_set_key",
+    "load_evaluation_set",
+]
+
+Progress = Callable[[int, int], None]
+
+GOLD, NO_WHERE = "gold", "gold_without_where"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Draft:
+    """An item before its gold has run; `no_where_sql` is "" if the gold has no WHERE."""
+
+    item: EvaluationItem
+    no_where_sql: str = ""
+
+
+def evaluation_set_key(samples: Sequence[Sample], config: EvaluationConfig) -> str:
+    """Hash of everything that determines a set: samples, settings, versions.
+
+    The number of workers, and how results are compared later, change nothing in it.
+    """
+    settings = config.model_dump(mode="json")
+    for name in ("workers", "column_order", "float_relative_tolerance"):
+        settings.pop(name)
+    return content_hash(
+        {
+            "samples": [sample.to_dict() for sample in samples],
+            "settings": settings,
+            "versions": engine_versions(),
+        }
+    )
+
+
+def build_evaluation_set(
+    samples: Sequence[Sample],
+    config: EvaluationConfig,
+    out_dir: Path,
+    progress: Progress | None = None,
+) -> EvaluationSet:
+    """Build and freeze a set, or load it if `out_dir` already holds exactly this one.
+
+    Args:
+        samples: Questions with golds; ids are unique.
+        config: Dialect, databases and limits.
+        out_dir: Folder of this one set; created if need be.
+        progress: Called with (done, total); two steps a sample.
+
+    Raises:
+        EvaluationError: No samples, repeated ids, or `out_dir` holds a damaged set or
+            another one: a frozen set is never overwritten.
+        SandboxError: No sandbox worker can be started.
+    """
+    _check_ids(samples)
+    key = evaluation_set_key(samples, config)
+    stored_key = read_key(out_dir)
+    if stored_key is not None:
+        if stored_key != key:
+            raise EvaluationError(
+                f"{out_dir} holds another evaluation set (key {stored_key[:12]}, "
+                f"these samples and settings give {key[:12]})",
+                expected="an empty folder, or the same samples, settings and versions",
+            )
+        return load_evaluation_set(out_dir)
+    report = progress or _silent
+    total = 2 * len(samples)
+    drafts = []
+    for done, sample in enumerate(samples, start=1):
+        drafts.append(_draft(sample, config))
+        report(done, total)
+    runnable = [draft for draft in drafts if not draft.item.exclusion]
+    skipped = len(samples) - len(runnable)
+    with Sandbox(sandbox_limits(config), workers=config.workers) as sandbox:
+        results = sandbox.run(
+            [_job(draft) for draft in runnable],
+            lambda done, _: report(len(samples) + skipped + done, total),
+        )
+    audited = {
+        draft.item.sample.id: _audit(draft, result)
+        for draft, result in zip(runnable, results, strict=True)
+    }
+    report(total, total)
+    items = tuple(audited.get(draft.item.sample.id, draft.item) for draft in drafts)
+    evaluation_set = EvaluationSet(entries=items, dialect=config.dialect, key=key)
+    for reason, ids in evaluation_set.excluded.items():
+        logger.info("evaluation set: %d of %d excluded: %s", len(ids), len(items), reason)
+    write_evaluation_set(evaluation_set, out_dir, engine_versions())
+    return evaluation_set
+
+
+def _check_ids(samples: Sequence[Sample]) -> None:
+    if not samples:
+        raise EvaluationError("no samples to evaluate on", expected="at least one sample")
+    repeated = [sample_id for sample_id, n in Counter(s.id for s in samples).items() if n > 1]
+    if repeated:
+        raise EvaluationError(
+            f"{len(repeated)} sample ids are repeated, first {repeated[0]}",
+            expected="unique ids",
+        )
+
+
+def _draft(sample: Sample, config: EvaluationConfig) -> _Draft:
+    """Schema, translation and databases of one sample; a gold that fails is excluded."""
+    item = EvaluationItem(sample=sample, gold_sql=sample.gold_sql)
+    try:
+        declared = parse_schema(sample.context, config.dialect)
+        source = parse_query(sample.gold_sql, declared, config.dialect)
+        schema = infer_types(declared, source)
+        gold = translate(sample.gold_sql, schema, config.dialect)
+        telling = build_report(
+            schema,
+            gold.source,
+            sample.question,
+            count=config.databases_per_sample,
+            seed=config.database_seed,
+            dialect=config.dialect,
+        )
+        stripped = strip_where(gold.source)
+        no_where = "" if stripped is None else _retranslate(stripped, schema, config)
+    except SchemaError as error:
+        return _Draft(_exclude(item, "schema:unreadable", error.message))
+    except SqlTranslationError as error:
+        return _Draft(_exclude(item, f"gold:{error.status}", error.message))
+    except Exception as error:
+        # One gold that trips a parser must not end the run for the others; it is
+        # counted under its own reason and, above a share, stops promotion.
+        logger.warning("sample %s cannot be prepared", sample.id, exc_info=True)
+        return _Draft(_exclude(item, f"harness:{type(error).__name__}", str(error)))
+    return _Draft(
+        dataclasses.replace(
+            item,
+            schema=schema,
+            gold_sql=gold.sql,
+            ordered=is_ordered(gold.tree),
+            order_keys=order_key_positions(gold.tree),
+            databases=tuple(telling.databases),
+            deterministic=telling.deterministic,
+            mutants_total=telling.mutants_total,
+            mutants_killed=telling.mutants_killed,
+            survivors=telling.survivors,
+            notes=gold.notes,
+        ),
+        no_where,
+    )
+
+
+def _retranslate(query: exp.Expr, schema: Schema, config: EvaluationConfig) -> str:
+    return translate(query.sql(dialect=config.dialect), schema, config.dialect).sql
+
+
+def _job(draft: _Draft) -> Job:
+    item = draft.item
+    assert item.schema is not None  # a draft that is not excluded has one
+    queries = {GOLD: item.gold_sql}
+    if draft.no_where_sql:
+        queries[NO_WHERE] = draft.no_where_sql
+    return Job(id=item.sample.id, schema=item.schema, databases=item.databases, queries=queries)
+
+
+def _audit(draft: _Draft, result: JobResult) -> EvaluationItem:
+    """Exclude a gold that fails, returns nothing, or is not told from its own projection."""
+    item = draft.item
+    gold = result.results[GOLD]
+    failed = next((r for r in gold if r.status != ExecutionStatus.OK), None)
+    if failed is not None:
+        reason = "harness" if failed.status == ExecutionStatus.HARNESS else "gold"
+        return _exclude(item, f"{reason}:{failed.status.value}", failed.error)
+    if not any(r.rows and not _only_nulls(r) for r in gold):
+        return _exclude(item, "gold:no_rows", f"no rows on {len(gold)} generated databases")
+    if draft.no_where_sql and not _differs(gold, result.results[NO_WHERE], item.ordered):
+        return _exclude(item, "gold:where_not_told", "the same result without its WHERE")
+    if not item.deterministic:
+        return _exclude(
+            item, "gold:nondeterministic", "the result depends on the order of stored rows"
+        )
+    return dataclasses.replace(item, gold_results=gold)
+
+
+def _only_nulls(result: ExecutionResult) -> bool:
+    """A lone row of NULLs is what MAX over no rows returns: it proves nothing."""
+    return len(result.rows) == 1 and all(value is None for value in result.rows[0])
+
+
+def _differs(
+    gold: Sequence[ExecutionResult], other: Sequence[ExecutionResult], ordered: bool
+) -> bool:
+    """True if some database tells the two queries apart; a failure tells nothing."""
+    return any(
+        o.status == ExecutionStatus.OK
+        and not compare_results(g, o, ordered=ordered, rules=MatchRules(column_order="fixed")).equal
+        for g, o in zip(gold, other, strict=True)
+    )
+
+
+def _exclude(item: EvaluationItem, reason: str, detail: str) -> EvaluationItem:
+    return dataclasses.replace(item, exclusion=reason, exclusion_detail=detail)
+
+
+def _silent(done: int, total: int) -> None:
+    """Report nothing."""
