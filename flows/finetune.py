@@ -104,9 +104,7 @@ def _judge(
         champion = fetch_adapter(config, "champion")
         answers = generate_predictions(config, base, dataset, candidate, champion)
         verdicts = score_predictions(config, evaluation_set, answers)
-        decided = decide(
-            config, evaluation_set, dataset, answers, verdicts, candidate, champion
-        )
+        decided = decide(config, evaluation_set, dataset, answers, verdicts, candidate, champion)
         if apply_decision(config, run_id, decided["decision"], candidate, champion):
             return {
                 **decided,
@@ -125,5 +123,3 @@ def _judge(
 def run_finetune(config: RunConfig) -> dict[str, Any]:
     """Run the flow in this process and return its outcome."""
     return finetune(config)
-
-

@@ -24,7 +24,7 @@ def evaluation_set_key(config: RunConfig, dataset: dict[str, Any]) -> str:
         samples=dataset["eval_hash"],
         settings=config.evaluation.model_dump(mode="json", exclude={"workers"}),
         state=str(config.state_path),
-        code=code_digest("execution", "evaluation/evalset"),
+        code=code_digest("execution", "evaluation/evalset", "evaluation/rules"),
     )
 
 
@@ -178,9 +178,9 @@ def score_predictions(
     import dataclasses
 
     from sql_ft.evaluation.evalset import load_evaluation_set
-    from sql_ft.evaluation.evaluator import evaluator_hash
     from sql_ft.evaluation.evaluator import score_predictions as score
     from sql_ft.evaluation.examples import EXAMPLES
+    from sql_ft.evaluation.rules import evaluator_hash
     from sql_ft.generation.prediction_cache import read_predictions
 
     frozen = load_evaluation_set(Path(evaluation_set["path"]))

@@ -29,10 +29,10 @@ def decide(
     Returns:
         ``decision`` (see `Decision`) and ``summaries`` (arm → `ArmSummary`).
     """
-    from sql_ft.evaluation.evaluator import evaluator_hash
     from sql_ft.evaluation.gate import Side
     from sql_ft.evaluation.gate import decide as hold_against
     from sql_ft.evaluation.metrics import summarize
+    from sql_ft.evaluation.rules import evaluator_hash
     from sql_ft.generation.prediction_cache import read_predictions
 
     samples = read_jsonl(Path(dataset["eval_path"]), Sample)

@@ -43,7 +43,6 @@ def register_adapter(
         Path(adapter["adapter_dir"]),
         name,
         config=config,
-        base_label=base["label"],
         base_revision=base["revision"],
         tags={
             "dataset_digest": dataset["digest"],

@@ -13,8 +13,14 @@ from sql_ft.stage_cache import code_digest, open_stage, stage_key
 from tasks.policies import BACK_OFF_S, cache_key_from_parameter, retry_if_transient
 
 
-@task(name="resolve-base", tags=["data"], retries=2, retry_delay_seconds=BACK_OFF_S[:2],
-      retry_condition_fn=retry_if_transient, timeout_seconds=3600)
+@task(
+    name="resolve-base",
+    tags=["data"],
+    retries=2,
+    retry_delay_seconds=BACK_OFF_S[:2],
+    retry_condition_fn=retry_if_transient,
+    timeout_seconds=3600,
+)
 def resolve_base(config: RunConfig) -> dict[str, Any]:
     """Find the base model and pin its revision, before anything expensive starts."""
     from sql_ft.base_model import resolve_model

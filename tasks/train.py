@@ -43,15 +43,17 @@ def train_adapter(
 ) -> dict[str, Any]:
     """QLoRA-train in a child process; an interrupted training continues from its checkpoint."""
     from sql_ft.tracking.runs import attach_run
+    from sql_ft.tracking.store import prepare_store
     from sql_ft.training.trainer import train_adapter as train
 
     logger = get_run_logger()
+    store = prepare_store(config.resolved_tracking_uri, config.state_path)
     with open_stage(config.state_path, "training", cache_key) as stage:
         if (done := stage.result) is not None and Path(done["adapter_dir"]).is_dir():
             logger.info("adapter %s is already trained", done["adapter_hash"][:12])
             return done
         with (
-            attach_run(config, run_id) as sink,
+            attach_run(store, run_id) as sink,
             report_progress("training", "steps") as progress,
         ):
             result = train(config, Path(dataset["train_path"]), stage.path, sink, progress)
