@@ -72,10 +72,18 @@ class TrainingError(SqlFtError):
     exit_code = 5
 
 
+class TrainingInterrupted(TrainingError):
+    """The training process was ended from outside; it can continue from its checkpoint."""
+
+
 class TrackingError(SqlFtError):
     """MLflow (runs, artifacts or the registry) is unreachable or refused a call."""
 
     exit_code = 6
+
+
+class ChampionChangedError(TrackingError):
+    """The champion is no longer the one the decision was made against: evaluate again."""
 
 
 class EvaluationError(SqlFtError):

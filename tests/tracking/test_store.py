@@ -1,0 +1,139 @@
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sql_ft.errors import TrackingError
+from sql_ft.tracking.store import Store, prepare_store, without_password
+
+
+def test_importing_tracking_does_not_import_mlflow():
+    code = (
+        "import sys, sql_ft.tracking.store, sql_ft.tracking.runs, sql_ft.tracking.registry,"
+        "sql_ft.tracking.promotion; print(sorted({'mlflow', 'torch'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_four_processes_that_create_one_store_at_once_all_succeed(tmp_path: Path):
+    code = (
+        "import sys, time; from pathlib import Path; import mlflow;"
+        "from sql_ft.tracking.store import prepare_store;"
+        "from sql_ft.tracking.runs import start_run;"
+        "time.sleep(max(0, float(sys.argv[2]) - time.time()));"
+        "store = prepare_store('sqlite:///' + sys.argv[1] + '/mlflow.db', Path(sys.argv[1]));"
+        "run = start_run(store, 'same', name='n');"
+        "run.log_metrics({'m': 1.0}, 1); run.end('FINISHED')"
+    )
+    start = time.time() + 6.0  # all four have imported mlflow by then and begin together
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path), str(start)],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    errors = [worker.communicate(timeout=120)[1] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0] * 4, errors
+    store = prepare_store(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path)
+    client = store.client()
+    experiment = client.get_experiment_by_name("same")
+    runs = client.search_runs([experiment.experiment_id])
+    assert [run.info.status for run in runs] == ["FINISHED"] * 4
+    assert Path(tmp_path / "artifacts").as_uri() in experiment.artifact_location
+
+
+def test_creation_that_was_killed_half_way_is_started_again(tmp_path: Path):
+    (tmp_path / "mlflow.db.partial").write_bytes(b"half a database")
+    prepare_store(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path)
+    assert not list(tmp_path.glob("*.partial*"))
+
+
+def test_an_empty_file_becomes_a_store(tmp_path: Path):
+    (tmp_path / "mlflow.db").touch()
+    store = prepare_store(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path)
+    assert store.client().search_experiments()
+
+
+def test_preparing_leaves_the_environment_as_the_user_set_it(store: Store, monkeypatch):
+    import mlflow
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    prepare_store(store.tracking_uri, store.state_dir)
+    assert "MLFLOW_TRACKING_URI" not in os.environ
+    assert mlflow.get_tracking_uri() == mlflow.get_registry_uri() == store.tracking_uri
+
+
+def test_an_unreachable_server_is_reported_at_once_with_its_uri(tmp_path: Path, monkeypatch):
+    for name in ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT"):
+        monkeypatch.delenv(name, raising=False)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    started = time.monotonic()
+    with pytest.raises(TrackingError, match=rf"127\.0\.0\.1:{port}.*MLFLOW_TRACKING_URI"):
+        prepare_store(f"http://user:secret@127.0.0.1:{port}", tmp_path)
+    assert time.monotonic() - started < 15
+    assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ
+
+
+def test_a_password_never_reaches_a_message(tmp_path: Path):
+    with pytest.raises(TrackingError) as caught:
+        prepare_store("postgresql://me:secret@127.0.0.1:1/mlflow", tmp_path)
+    assert "secret" not in str(caught.value)
+    assert without_password("at http://me:secret@host:1/x.") == "at http://me:***@host:1/x."
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path):
+    broken = tmp_path / "mlflow.db"
+    broken.write_bytes(b"not a database, but long enough to be read as one" * 50)
+    with pytest.raises(TrackingError, match=r"mlflow\.db is not a readable SQLite database"):
+        prepare_store(f"sqlite:///{broken}", tmp_path)
+    assert broken.read_bytes().startswith(b"not a database")
+
+
+def test_a_foreign_database_is_not_filled_with_tables(tmp_path: Path):
+    foreign = tmp_path / "other.db"
+    with sqlite3.connect(foreign) as connection:
+        connection.execute("CREATE TABLE mine (a)")
+    connection.close()
+    with pytest.raises(TrackingError, match="holds no complete MLflow store"):
+        prepare_store(f"sqlite:///{foreign}", tmp_path)
+
+
+def test_a_store_of_another_mlflow_version_is_refused(tmp_path: Path):
+    path = tmp_path / "mlflow.db"
+    prepare_store(f"sqlite:///{path}", tmp_path)
+    code = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]);"
+        "c.execute(\"UPDATE alembic_version SET version_num = 'abc'\"); c.commit()"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+    copy = tmp_path / "copy.db"
+    copy.write_bytes(path.read_bytes())
+    with pytest.raises(TrackingError, match="out-of-date database schema"):
+        prepare_store(f"sqlite:///{copy}", tmp_path)
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(TrackingError, match=r"cannot write .*mlflow\.db"):
+        prepare_store(f"sqlite:///{tmp_path / 'file' / 'mlflow.db'}", tmp_path)
+    with pytest.raises(TrackingError, match="state_dir"):
+        prepare_store(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "file")
+    with pytest.raises(TrackingError, match="names no file"):
+        prepare_store(f"sqlite:///{tmp_path}", tmp_path)
+
+
+def test_a_deleted_experiment_says_how_to_restore_it(store: Store):
+    experiment_id = store.experiment_id("gone")
+    store.client().delete_experiment(experiment_id)
+    with pytest.raises(TrackingError, match="mlflow experiments restore"):
+        store.experiment_id("gone")
