@@ -8,10 +8,13 @@ transformers are imported inside functions, so importing this module costs nothi
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
 import logging
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -176,6 +179,7 @@ def load_base(config: ModelConfig, *, purpose: Literal["train", "generate"]) -> 
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging as transformers_logging
 
+    quiet_bitsandbytes()
     resolved = resolve_model(config)
     device = pick_device(config)
     dtype = compute_dtype(config, device)
@@ -213,6 +217,25 @@ def load_base(config: ModelConfig, *, purpose: Literal["train", "generate"]) -> 
         model = dequantize_fresh(model)
     model.requires_grad_(False)
     return model.eval()
+
+
+@contextlib.contextmanager
+def known_deprecations_ignored() -> Iterator[None]:
+    """Silence the deprecations that PEFT's and TRL's own calls into transformers raise.
+
+    Nothing else: a warning about this project's calls stays visible.
+    """
+    with warnings.catch_warnings():
+        for name in ("is_gradient_checkpointing", "gradient_checkpointing_enable"):
+            warnings.filterwarnings(
+                "ignore", message=f"`{name}` is deprecated", category=FutureWarning
+            )
+        yield
+
+
+def quiet_bitsandbytes() -> None:
+    """Silence its notice, at import, that an optional CPU kernel package is not installed."""
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
 
 
 def dequantize_fresh(model: Any) -> Any:

@@ -72,7 +72,7 @@ class TrainingError(SqlFtError):
     exit_code = 5
 
 
-class TrainingInterrupted(TrainingError):
+class TrainingInterruptedError(TrainingError):
     """The training process was ended from outside; it can continue from its checkpoint."""
 
 

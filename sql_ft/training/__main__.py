@@ -1,0 +1,63 @@
+"""The training process: ``python -m sql_ft.training --config … --train-path … --out-dir …``.
+
+Events go to standard output, one JSON object a line; everything that libraries print goes
+to standard error. Exit codes are those of `sql_ft.errors`, 130 after an interrupt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import traceback
+from pathlib import Path
+
+from sql_ft.base_model import quiet_bitsandbytes
+from sql_ft.config import RunConfig
+from sql_ft.errors import SqlFtError
+from sql_ft.training.events import EventLogHandler, EventWriter
+from sql_ft.training.lifeline import die_with_parent
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m sql_ft.training", description=__doc__)
+    parser.add_argument("--config", type=Path, required=True, help="RunConfig as JSON")
+    parser.add_argument("--train-path", type=Path, required=True, help="JSON lines of Sample")
+    parser.add_argument("--out-dir", type=Path, required=True)
+    parser.add_argument("--parent-pid", type=int, default=0, help="end when this process ends")
+    options = parser.parse_args(arguments)
+    if options.parent_pid:
+        die_with_parent(options.parent_pid)
+
+    # Libraries print to standard output; only events may reach the parent's pipe.
+    events = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    writer = EventWriter(events)
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
+    quiet_bitsandbytes()
+    library = logging.getLogger("sql_ft")
+    library.setLevel(logging.INFO)
+    library.addHandler(EventLogHandler(writer))
+    try:
+        from sql_ft.training.core import run_training
+
+        config = RunConfig.model_validate_json(options.config.read_text(encoding="utf-8"))
+        result = run_training(config, options.train_path, options.out_dir, writer, writer.progress)
+    except KeyboardInterrupt as error:
+        writer.error(error)
+        return 130
+    except SqlFtError as error:
+        writer.error(error)
+        return error.exit_code
+    except Exception as error:
+        traceback.print_exc()
+        writer.error(error)
+        return 1
+    writer.send("result", result=result.to_dict())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,267 @@
+"""Training itself: base, LoRA, TRL's SFTTrainer, in the process that calls it.
+
+`trainer.train_adapter` runs this in a child process; tests and benchmarks call it here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+from sql_ft.base_model import (
+    known_deprecations_ignored,
+    load_base,
+    load_tokenizer,
+    pick_device,
+    resolve_model,
+)
+from sql_ft.config import RunConfig
+from sql_ft.errors import TrainingError
+from sql_ft.records import Progress, content_hash
+from sql_ft.training.adapter import adapter_bytes, hash_adapter, save_adapter
+from sql_ft.training.checkpoints import find_checkpoint
+from sql_ft.training.dataset import TokenisedRows, tokenise_rows
+from sql_ft.training.hardware import (
+    EffectiveSettings,
+    adapt_to_hardware,
+    fix_determinism,
+    peak_memory_bytes,
+)
+from sql_ft.training.metrics_sink import MetricSink
+from sql_ft.training.result import TrainResult
+
+logger = logging.getLogger(__name__)
+
+ADAPTER_FOLDER = "adapter"
+CHECKPOINTS_FOLDER = "checkpoints"
+
+
+def run_training(
+    config: RunConfig,
+    train_path: Path,
+    out_dir: Path,
+    sink: MetricSink,
+    progress: Progress | None = None,
+) -> TrainResult:
+    """QLoRA-train an adapter in this process.
+
+    Seeds are fixed before the adapter is initialised, so the same configuration and rows
+    give the same adapter on the same machine. Continues from the newest complete
+    checkpoint of the same settings and rows under ``out_dir/checkpoints``.
+
+    Args:
+        config: The run; `data.max_length`, `model` and `train` are used.
+        train_path: JSON lines of `Sample`.
+        out_dir: Receives ``adapter/`` and ``checkpoints/``.
+        sink: Receives parameters, the loss curve and a summary.
+        progress: Called with steps done and steps in all.
+
+    Raises:
+        TrainingError: Unusable rows, a diverging loss, the time limit, or an
+            out-of-memory on the GPU.
+        ModelError: The base model cannot be loaded.
+    """
+    import torch
+    from transformers import set_seed
+
+    from sql_ft.training.callbacks import ReportCallback, SealCallback, TimeLimitCallback
+
+    started = time.monotonic()
+    device = pick_device(config.model)
+    effective, notes = adapt_to_hardware(config, device)
+    for note in notes:
+        logger.warning(note)
+    if effective.threads:
+        torch.set_num_threads(effective.threads)
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    fix_determinism(device)
+    sink.log_params(effective.to_params())
+
+    resolved = resolve_model(config.model)
+    tokenizer = load_tokenizer(config.model)
+    rows = tokenise_rows(train_path, tokenizer, max_length=config.data.max_length)
+    logger.info(
+        "%d rows, %d tokens (%d supervised), longest %d; base %s at %s",
+        *(len(rows.rows), rows.total_tokens, rows.supervised_tokens, rows.longest),
+        *(resolved.label, resolved.revision[:12]),
+    )
+    run_key = _run_key(config, effective, train_path, resolved.revision)
+    set_seed(config.train.seed)
+    report = ReportCallback(sink, progress)
+    try:
+        with known_deprecations_ignored():
+            trainer = build_trainer(config, effective, tokenizer, rows, out_dir)
+            trainer.add_callback(report)
+            trainer.add_callback(TimeLimitCallback(config.train.timeout_s, started))
+            trainer.add_callback(SealCallback(run_key))
+            checkpoint = find_checkpoint(out_dir / CHECKPOINTS_FOLDER, run_key)
+            resumed_from = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
+            if checkpoint:
+                logger.info("continuing from step %d", resumed_from)
+            output = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(
+            f"the GPU ran out of memory: {str(error).splitlines()[0]}",
+            setting="train.per_device_train_batch_size",
+            expected="a smaller batch, or train.gradient_checkpointing=true",
+        ) from error
+    model = trainer.model
+    adapter_dir = out_dir / ADAPTER_FOLDER
+    save_adapter(model, tokenizer, adapter_dir, label=resolved.label, revision=resolved.revision)
+    trainable, total = model.get_nb_trainable_parameters()
+    result = TrainResult(
+        adapter_dir=str(adapter_dir),
+        adapter_hash=hash_adapter(adapter_dir),
+        adapter_bytes=adapter_bytes(adapter_dir),
+        trainable_parameters=int(trainable),
+        total_parameters=int(total),
+        train_rows=len(rows.rows),
+        steps=int(trainer.state.global_step),
+        resumed_from_step=resumed_from,
+        train_loss=float(output.training_loss),
+        final_loss=report.final_loss,
+        total_tokens=report.total_tokens,
+        supervised_tokens=rows.supervised_tokens,
+        tokens_per_second=report.total_tokens / max(report.train_time_s, 1e-9),
+        wall_time_s=time.monotonic() - started,
+        train_time_s=report.train_time_s,
+        peak_memory_bytes=peak_memory_bytes(device),
+        base_label=resolved.label,
+        base_revision=resolved.revision,
+        notes=tuple(notes),
+    )
+    sink.log_metrics(result.to_metrics(), None)
+    return result
+
+
+def build_trainer(
+    config: RunConfig,
+    effective: EffectiveSettings,
+    tokenizer: Any,
+    rows: TokenisedRows,
+    out_dir: Path,
+) -> Any:
+    """Assemble base, LoRA and TRL's trainer; the caller has fixed the seeds.
+
+    Raises:
+        TrainingError: A target module that the base does not have.
+        ModelError: The base model cannot be loaded.
+    """
+    from peft import LoraConfig, prepare_model_for_kbit_training
+    from transformers import PrinterCallback
+    from trl import SFTConfig
+
+    from sql_ft.training.sft import PlainSFTTrainer
+
+    train = config.train
+    model = load_base(config.model, purpose="train")
+    _check_target_modules(model, train.target_modules)
+    checkpointing_kwargs = {"use_reentrant": False} if train.gradient_checkpointing else None
+    if effective.quantization == "nf4":
+        model = prepare_model_for_kbit_training(
+            model,
+            use_gradient_checkpointing=train.gradient_checkpointing,
+            gradient_checkpointing_kwargs=checkpointing_kwargs,
+        )
+    model.config.use_cache = False
+    arguments = SFTConfig(
+        output_dir=str(out_dir / CHECKPOINTS_FOLDER),
+        num_train_epochs=train.num_train_epochs,
+        max_steps=train.max_steps if train.max_steps > 0 else -1,
+        per_device_train_batch_size=train.per_device_train_batch_size,
+        gradient_accumulation_steps=train.gradient_accumulation_steps,
+        learning_rate=train.learning_rate,
+        lr_scheduler_type=train.lr_scheduler_type,
+        # A share below 1 is a share of all steps.
+        warmup_steps=train.warmup_ratio,
+        weight_decay=train.weight_decay,
+        max_grad_norm=train.max_grad_norm,
+        optim=effective.optim,
+        bf16=effective.precision == "bf16",
+        fp16=effective.precision == "fp16",
+        packing=effective.packing,
+        # Rows are whole or left out: only packing needs a length, and none exceeds it.
+        max_length=config.data.max_length if effective.packing else None,
+        train_sampling_strategy="group_by_length" if train.group_by_length else "random",
+        **_checkpointing_arguments(SFTConfig, train.gradient_checkpointing, checkpointing_kwargs),
+        seed=train.seed,
+        data_seed=train.seed,
+        logging_steps=train.logging_steps,
+        # A loss that is no number must be seen, not replaced by the mean of the others.
+        logging_nan_inf_filter=False,
+        save_strategy="steps",
+        save_steps=train.save_steps,
+        save_total_limit=2,
+        eval_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        use_cpu=effective.device == "cpu",
+        dataloader_pin_memory=effective.device == "cuda",
+        remove_unused_columns=True,
+    )
+    trainer = PlainSFTTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=rows.to_dataset(),
+        processing_class=tokenizer,
+        peft_config=LoraConfig(
+            r=train.lora_r,
+            lora_alpha=train.lora_alpha,
+            lora_dropout=train.lora_dropout,
+            bias=train.bias,
+            target_modules=sorted(train.target_modules),
+            task_type="CAUSAL_LM",
+        ),
+    )
+    trainer.remove_callback(PrinterCallback)
+    # TRL casts the LoRA weights of a quantized base to bfloat16. In float32 a resumed
+    # training equals an uninterrupted one, and fp16's gradient scaler can unscale them.
+    for parameter in trainer.model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+    return trainer
+
+
+def _checkpointing_arguments(
+    config_class: Any, enabled: bool, kwargs: dict[str, bool] | None
+) -> dict[str, Any]:
+    # transformers renamed the setting in 5.2x and warns about the old name; both are in use.
+    new_name = "activation_checkpointing"
+    name = new_name if new_name in config_class.__dataclass_fields__ else "gradient_checkpointing"
+    return {name: enabled, f"{name}_kwargs": kwargs}
+
+
+def _check_target_modules(model: Any, targets: tuple[str, ...]) -> None:
+    available = sorted(
+        {
+            name.rpartition(".")[2]
+            for name, module in model.named_modules()
+            if hasattr(module, "in_features") and name.rpartition(".")[2] != "lm_head"
+        }
+    )
+    unknown = sorted(set(targets) - set(available))
+    if unknown:
+        raise TrainingError(
+            f"the base model has no linear layers named {', '.join(unknown)}",
+            setting="train.target_modules",
+            expected=f"some of {', '.join(available)}",
+        )
+
+
+def _run_key(
+    config: RunConfig, effective: EffectiveSettings, train_path: Path, revision: str
+) -> str:
+    return content_hash(
+        {
+            "train": config.train.model_dump(mode="json", exclude={"timeout_s", "logging_steps"}),
+            "effective": effective.to_params(),
+            "max_length": config.data.max_length,
+            "double_quantization": config.model.double_quantization,
+            "rows": hashlib.sha256(train_path.read_bytes()).hexdigest(),
+            "revision": revision,
+        }
+    )

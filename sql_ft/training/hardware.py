@@ -1,0 +1,140 @@
+"""What the machine cannot do is replaced before training starts, and said so."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import resource
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+from sql_ft.config import RunConfig
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class EffectiveSettings:
+    """Training settings as they really run on this device.
+
+    Attributes:
+        device: ``cuda`` or ``cpu``.
+        optim: Optimizer, in transformers' spelling.
+        precision: Mixed precision of the trainer.
+        packing: Whether rows share a sequence.
+        compute_dtype: dtype of activations and of unquantized weights.
+        quantization: How the base is held.
+        threads: CPU threads of PyTorch; 0 leaves PyTorch's own choice (GPU).
+    """
+
+    device: str
+    optim: str
+    precision: Literal["fp32", "bf16", "fp16"]
+    packing: bool
+    compute_dtype: str
+    quantization: str
+    threads: int
+
+    def to_params(self) -> dict[str, str]:
+        """Return the settings as run parameters, prefixed ``effective.``."""
+        return {f"effective.{key}": str(value) for key, value in dataclasses.asdict(self).items()}
+
+
+def adapt_to_hardware(config: RunConfig, device: str) -> tuple[EffectiveSettings, list[str]]:
+    """Replace what `device` cannot do.
+
+    Args:
+        config: The run as configured.
+        device: ``cuda`` or ``cpu``.
+
+    Returns:
+        The settings that will run, and one sentence for each that differs from the
+        configuration.
+    """
+    from sql_ft.base_model import compute_dtype
+
+    train = config.train
+    notes = []
+    dtype = str(compute_dtype(config.model, device)).removeprefix("torch.")
+    precision: Literal["fp32", "bf16", "fp16"]
+    optim: str = train.optim
+    packing = train.packing
+    if device == "cpu":
+        if optim.startswith("paged_"):
+            notes.append(f"train.optim {optim} pages GPU memory: adamw_torch instead on this CPU")
+            optim = "adamw_torch"
+        if train.precision in ("fp16", "bf16"):
+            notes.append(
+                f"train.precision {train.precision} is mixed precision for GPUs: "
+                "fp32 instead on this CPU"
+            )
+        precision = "fp32"
+        if config.model.compute_dtype == "float16":
+            notes.append("model.compute_dtype float16: float32 instead on this CPU")
+        if packing:
+            notes.append("train.packing is slower than padding on a CPU: rows are padded instead")
+            packing = False
+    elif train.precision == "auto":
+        precision = "bf16" if dtype == "bfloat16" else "fp32"
+    elif train.precision == "bf16" and not _has_bf16():
+        notes.append("train.precision bf16: fp16 instead on this GPU, which has no bfloat16")
+        precision = "fp16"
+    else:
+        precision = train.precision
+    effective = EffectiveSettings(
+        device=device,
+        optim=optim,
+        precision=precision,
+        packing=packing,
+        compute_dtype=dtype,
+        quantization=config.model.quantization,
+        threads=pick_threads() if device == "cpu" else 0,
+    )
+    return effective, notes
+
+
+def pick_threads() -> int:
+    """Return the CPU threads to use: ``OMP_NUM_THREADS``, else the physical cores we may use."""
+    import psutil
+
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked.isdigit() and int(asked) > 0:
+        return int(asked)
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(psutil.cpu_count(logical=False) or 1, allowed or 1))
+
+
+def peak_memory_bytes(device: str) -> int:
+    """Return the peak memory of this process so far.
+
+    On a GPU what PyTorch's allocator held at most, else the resident set's high-water
+    mark. (`ru_maxrss` would be the parent's peak right after a vfork; VmHWM is not.)
+    """
+    if device == "cuda":
+        import torch
+
+        return int(torch.cuda.max_memory_allocated())
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)
+
+
+def fix_determinism(device: str) -> None:
+    """Ask PyTorch for deterministic kernels on a GPU; a CPU with fixed threads needs nothing."""
+    if device == "cuda":
+        import torch
+
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        settings: Any = torch.utils.deterministic
+        # Filling every new buffer would cost memory traffic for nothing.
+        settings.fill_uninitialized_memory = False
+
+
+def _has_bf16() -> bool:
+    import torch
+
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
