@@ -61,6 +61,12 @@ class DataConfig(_Section):
     eval_group_share: float = Field(
         0.2, gt=0.0, lt=1.0, description="share of schema groups held out for evaluation"
     )
+    eval_value_share: float = Field(
+        0.3,
+        gt=0.0,
+        lt=1.0,
+        description="share of the values of each disjoint column held out for evaluation",
+    )
     manifest_path: str | None = Field(
         None,
         description="file that remembers which group is on which side; "

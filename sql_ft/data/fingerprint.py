@@ -1,0 +1,58 @@
+"""Content keys of a source and of its manifest, cheap enough to ask before every run."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from sql_ft.config import DataConfig, RunConfig
+from sql_ft.data.hub import is_commit
+from sql_ft.data.manifest import manifest_path
+from sql_ft.errors import DataError
+
+
+def source_fingerprint(config: DataConfig) -> str | None:
+    """Return a text that changes whenever the source's rows may have changed.
+
+    None for a hub branch: only the hub knows where it points now.
+
+    Raises:
+        DataError: The local file is missing or unreadable.
+    """
+    if config.source == "bundled":
+        from sql_ft.assets import sample
+
+        digest = hashlib.sha256()
+        for file in sorted(Path(sample.__file__).parent.rglob("*.py")):
+            digest.update(file.read_bytes())
+        return f"bundled:{digest.hexdigest()}"
+    if config.source == "hub":
+        if not is_commit(config.hub_revision):
+            return None
+        return f"hub:{config.hub_id}@{config.hub_revision}"
+    path = Path(str(config.path)).expanduser()
+    try:
+        with path.open("rb") as stream:
+            return f"file:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
+    except FileNotFoundError:
+        raise DataError(
+            f"no file at {path}", setting="data.path", expected="an existing file"
+        ) from None
+    except OSError as error:
+        raise DataError(
+            f"cannot read {path}: {error.strerror or error}", setting="data.path"
+        ) from error
+
+
+def manifest_digest(config: RunConfig) -> str:
+    """SHA-256 of the manifest file that `config` uses; "" while there is none."""
+    path = manifest_path(config)
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise DataError(
+            f"cannot read the manifest {path}: {error.strerror or error}",
+            setting="data.manifest_path",
+        ) from error
