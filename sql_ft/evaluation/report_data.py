@@ -1,0 +1,259 @@
+"""What a report shows, computed once for terminal, HTML and Markdown alike."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from sql_ft.errors import EvaluationError
+from sql_ft.evaluation.examples import EXAMPLES
+from sql_ft.evaluation.metrics import ArmSummary
+from sql_ft.records import Check, Decision, Outcome, Prediction, Sample, Verdict
+
+ARM_LABELS = {
+    "base": "base",
+    "base_3shot": "base, 3-shot",
+    "champion": "champion",
+    "candidate": "candidate",
+}
+"""Arms in the order in which they are shown; others follow in their own order."""
+
+_TOKENS = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\w+|\s+|[^\w\s]")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Comparison:
+    """One question with the answers of the two arms that the gate compared.
+
+    Attributes:
+        sample: The question.
+        before: The reference's verdict; None if the report has one arm only.
+        after: The candidate's verdict.
+        change: ``gained``, ``lost``, ``both_right``, ``both_wrong``, ``right``,
+            ``wrong`` or ``excluded``.
+    """
+
+    sample: Sample
+    before: Verdict | None
+    after: Verdict
+    change: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ExampleAnswers:
+    """One of the fixed example questions and what each arm answered."""
+
+    sample: Sample
+    answers: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ReportData:
+    """Everything a report shows.
+
+    Attributes:
+        title: Heading.
+        arms: Names of the arms, in the order shown.
+        summaries: Arm → figures.
+        stats: Arm → figures of generation, e.g. ``tokens_per_second``.
+        decision: The gate's decision; None if there was nothing to decide.
+        reference_arm: Arm that the candidate is compared with; "" with a single arm.
+        comparisons: Every question of the evaluation set, in its order.
+        examples: The fixed example questions with the arms' answers.
+        facts: Label → text: model, data, versions, hashes, times.
+    """
+
+    title: str
+    arms: tuple[str, ...]
+    summaries: Mapping[str, ArmSummary]
+    stats: Mapping[str, Mapping[str, float]]
+    decision: Decision | None
+    reference_arm: str
+    comparisons: tuple[Comparison, ...]
+    examples: tuple[ExampleAnswers, ...]
+    facts: Mapping[str, str]
+
+    def changed(self, change: str) -> list[Comparison]:
+        """Comparisons with that `Comparison.change`."""
+        return [comparison for comparison in self.comparisons if comparison.change == change]
+
+
+def build_report_data(
+    *,
+    title: str,
+    samples: Sequence[Sample],
+    summaries: Mapping[str, ArmSummary],
+    verdicts: Mapping[str, Sequence[Verdict]],
+    predictions: Mapping[str, Sequence[Prediction]] | None = None,
+    stats: Mapping[str, Mapping[str, float]] | None = None,
+    decision: Decision | None = None,
+    facts: Mapping[str, str] | None = None,
+) -> ReportData:
+    """Put a report together.
+
+    Args:
+        title: Heading.
+        samples: Of the evaluation set.
+        summaries: Arm → `summarize` of its verdicts.
+        verdicts: Arm → verdicts, the same arms.
+        predictions: Arm → predictions; the answers to `EXAMPLES` are taken from them.
+        stats: Arm → figures of generation.
+        decision: The gate's decision.
+        facts: Label → text for the head of the report.
+
+    Raises:
+        EvaluationError: No arms, or summaries and verdicts of different arms.
+    """
+    if not summaries or set(summaries) != set(verdicts):
+        raise EvaluationError(
+            f"summaries of {sorted(summaries)}, verdicts of {sorted(verdicts)}",
+            expected="the same arms, at least one",
+        )
+    arms = tuple(arm for arm in ARM_LABELS if arm in summaries)
+    arms += tuple(arm for arm in summaries if arm not in ARM_LABELS)
+    reference = ""
+    if len(arms) > 1:
+        named = decision.reference_arm if decision is not None else ""
+        reference = named if named in arms else arms[0]
+    return ReportData(
+        title=title,
+        arms=arms,
+        summaries=summaries,
+        stats=stats or {},
+        decision=decision,
+        reference_arm=reference,
+        comparisons=tuple(_compare(samples, verdicts, reference, arms[-1])),
+        examples=_example_answers(arms, predictions or {}),
+        facts=facts or {},
+    )
+
+
+def arm_label(arm: str) -> str:
+    """Name of an arm as a reader sees it."""
+    return ARM_LABELS.get(arm, arm)
+
+
+def arm_rows(data: ReportData) -> list[tuple[str, list[str]]]:
+    """The comparison table: label of the figure, then one cell an arm."""
+    summaries = [data.summaries[arm] for arm in data.arms]
+    rows = [
+        ("execution accuracy", [format_accuracy(s) for s in summaries]),
+        ("clustered stderr", [format_rate(s.stderr) for s in summaries]),
+        ("valid SQL", [format_rate(s.valid_sql_rate) for s in summaries]),
+        ("schema adherence", [format_rate(s.schema_adherence) for s in summaries]),
+        ("format consistency", [format_rate(s.format_consistency) for s in summaries]),
+        ("cut at max_new_tokens", [format_rate(s.truncated_share) for s in summaries]),
+        ("questions scored", [f"{s.n_scored} of {s.n}" for s in summaries]),
+        ("tokens/s", [_stat(data, arm, "tokens_per_second") for arm in data.arms]),
+    ]
+    # A row that no arm knows anything about says nothing.
+    return [(label, cells) for label, cells in rows if any(cell != "–" for cell in cells)]
+
+
+def format_accuracy(summary: ArmSummary) -> str:
+    """Execution accuracy with its interval, e.g. ``0.620 [0.557, 0.679]``."""
+    rate = summary.execution_accuracy
+    if rate.rate is None:
+        return "–"
+    return f"{rate.rate:.3f} [{rate.low:.3f}, {rate.high:.3f}]"
+
+
+def format_rate(value: float | None) -> str:
+    """A rate to three places, or a dash."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def format_value(value: float | str) -> str:
+    """Value or threshold of a gate's check."""
+    if isinstance(value, str):
+        return value[:16] or "–"
+    return f"{value:.4g}"
+
+
+def check_label(check: Check) -> str:
+    """Name of a gate's check as a reader sees it."""
+    return check.name.replace("_", " ")
+
+
+def mark_differences(reference: str, text: str) -> list[tuple[str, bool]]:
+    """Cut `text` into pieces, each with whether `reference` lacks it.
+
+    Tokens are compared without regard to letter case outside quotes; white space
+    never differs.
+    """
+    before = [t for t in _TOKENS.findall(reference) if not t.isspace()]
+    after = _TOKENS.findall(text)
+    solid = [i for i, token in enumerate(after) if not token.isspace()]
+    matcher = difflib.SequenceMatcher(
+        None, [_fold(t) for t in before], [_fold(after[i]) for i in solid], autojunk=False
+    )
+    new = {
+        solid[j]
+        for tag, _, _, start, end in matcher.get_opcodes()
+        if tag in ("replace", "insert")
+        for j in range(start, end)
+    }
+    pieces: list[tuple[str, bool]] = []
+    for i, token in enumerate(after):
+        # White space between two marked tokens is marked too: one mark reads better.
+        marked = i in new or (token.isspace() and i - 1 in new and i + 1 in new)
+        if pieces and pieces[-1][1] == marked:
+            pieces[-1] = (pieces[-1][0] + token, marked)
+        else:
+            pieces.append((token, marked))
+    return pieces
+
+
+def _fold(token: str) -> str:
+    return token if token[0] in "'\"" else token.casefold()
+
+
+def _stat(data: ReportData, arm: str, name: str) -> str:
+    value = data.stats.get(arm, {}).get(name)
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def _compare(
+    samples: Sequence[Sample],
+    verdicts: Mapping[str, Sequence[Verdict]],
+    reference: str,
+    shown: str,
+) -> Iterator[Comparison]:
+    before = {v.sample_id: v for v in verdicts[reference]} if reference else {}
+    after = {v.sample_id: v for v in verdicts[shown]}
+    for sample in samples:
+        if sample.id in after:
+            old, new = before.get(sample.id), after[sample.id]
+            yield Comparison(sample, old, new, _change(old, new))
+
+
+def _change(before: Verdict | None, after: Verdict) -> str:
+    if Outcome.EXCLUDED in (after.outcome, before.outcome if before is not None else None):
+        return "excluded"
+    if before is None:
+        return "right" if after.correct else "wrong"
+    names = {
+        (False, True): "gained",
+        (True, False): "lost",
+        (True, True): "both_right",
+        (False, False): "both_wrong",
+    }
+    return names[before.correct, after.correct]
+
+
+def _example_answers(
+    arms: Sequence[str], predictions: Mapping[str, Sequence[Prediction]]
+) -> tuple[ExampleAnswers, ...]:
+    completions = {
+        arm: {p.sample_id: p.completion for p in predictions.get(arm, ())} for arm in arms
+    }
+    found = (
+        ExampleAnswers(
+            sample,
+            {arm: completions[arm][sample.id] for arm in arms if sample.id in completions[arm]},
+        )
+        for sample in EXAMPLES
+    )
+    return tuple(example for example in found if example.answers)

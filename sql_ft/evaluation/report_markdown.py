@@ -1,0 +1,98 @@
+"""The report as Markdown, for a Prefect artifact and the registry's description."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sql_ft.evaluation.report_data import (
+    ReportData,
+    arm_label,
+    arm_rows,
+    check_label,
+    format_value,
+)
+
+MAX_FLIPS = 5
+
+
+def render_markdown(data: ReportData, *, max_flips: int = MAX_FLIPS) -> str:
+    """Decision, arms side by side, checks, failures, examples and flipped questions.
+
+    Args:
+        data: See `build_report_data`.
+        max_flips: Flipped questions shown per direction.
+    """
+    blocks = [f"# {_text(data.title)}"]
+    if data.decision is not None:
+        blocks.append(f"**{_text(data.decision.reason)}**")
+    blocks.append(
+        _table(
+            ["", *(arm_label(arm) for arm in data.arms)],
+            [[label, *cells] for label, cells in arm_rows(data)],
+        )
+    )
+    if data.decision is not None:
+        rows = [
+            [
+                "✓" if check.passed else "✗",
+                check_label(check),
+                format_value(check.value),
+                format_value(check.threshold),
+                check.detail,
+            ]
+            for check in data.decision.checks
+        ]
+        blocks += ["## Gate", _table(["", "check", "value", "threshold", "detail"], rows)]
+    if data.examples:
+        blocks.append("## Example questions")
+    for example in data.examples:
+        rows = [[arm_label(arm), _code(answer)] for arm, answer in example.answers.items()]
+        blocks += [f"*{_text(example.sample.question)}*", _table(["arm", "answer"], rows)]
+    for change, heading in (("gained", "Gained"), ("lost", "Lost")):
+        flipped = data.changed(change)
+        if not flipped:
+            continue
+        blocks.append(f"## {heading}: {len(flipped)} questions")
+        rows = [
+            [
+                item.sample.question,
+                _code(item.after.gold_sql),
+                _code(item.before.predicted_sql if item.before else ""),
+                _code(item.after.predicted_sql),
+            ]
+            for item in flipped[:max_flips]
+        ]
+        header = ["question", "gold", arm_label(data.reference_arm), arm_label(data.arms[-1])]
+        blocks.append(_table(header, rows))
+    if data.facts:
+        blocks.append(_table(["", ""], [[k, v] for k, v in data.facts.items()]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [list(header), ["---"] * len(header), *(list(row) for row in rows)]
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    if text.startswith("<code>"):
+        return text
+    return _text(text)
+
+
+def _text(text: str) -> str:
+    """One line on which nothing is markup: a question may hold anything."""
+    one_line = " ".join(text.split())
+    for character in "\\`*_[]<>|#":
+        replacement = {"<": "&lt;", ">": "&gt;"}.get(character, "\\" + character)
+        one_line = one_line.replace(character, replacement)
+    return one_line
+
+
+def _code(text: str) -> str:
+    """SQL in a table cell: back-ticks in it would end a code span, so it is HTML."""
+    one_line = " ".join(text.split()) or "(nothing)"
+    escaped = one_line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    for character in "|`*_[]\\":
+        escaped = escaped.replace(character, f"&#{ord(character)};")
+    return f"<code>{escaped}</code>"

@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import html.parser
+import io
+import re
+
+import pytest
+from rich.console import Console
+from verdict_factory import make_prediction, make_verdict, predictions_of
+
+from sql_ft.config import PromotionConfig
+from sql_ft.errors import EvaluationError
+from sql_ft.evaluation import report_html
+from sql_ft.evaluation.examples import EXAMPLES
+from sql_ft.evaluation.gate import Side, decide
+from sql_ft.evaluation.metrics import summarize
+from sql_ft.evaluation.report import (
+    build_report_data,
+    print_report,
+    render_html,
+    render_markdown,
+)
+from sql_ft.evaluation.report_data import mark_differences
+from sql_ft.records import Sample
+
+HOSTILE = "<script>alert('x')</script> [bold red]|pipe `tick` & more"
+OUTCOMES = {"c": "correct", "w": "wrong_result", "e": "error", "x": "excluded"}
+
+
+def make_report(*, arms=("base", "champion", "candidate"), hostile=False, n=120, **changes):
+    text = HOSTILE if hostile else "How many heads?"
+    samples = [
+        Sample(
+            f"s{i:04d}",
+            f"{text} {i}",
+            f"CREATE TABLE head (age INTEGER) -- {text}",
+            "SELECT COUNT(*) FROM head",
+            f"g{i % 30}",
+            {"kind": ("count", "join", text)[i % 3]},
+        )
+        for i in range(n)
+    ]
+    patterns = {"base": "wwec", "base_3shot": "wwcc", "champion": "cwec", "candidate": "cccw"}
+    verdicts = {
+        arm: [
+            make_verdict(
+                i,
+                OUTCOMES["x" if i == 7 else patterns[arm][i % 4]],
+                arm=arm,
+                gold_sql="SELECT COUNT(*) FROM head",
+                predicted_sql=f"SELECT COUNT(age) FROM head /* {arm} {text} */",
+                detail=text,
+                gold_head=f"n\n{i}",
+                predicted_head=f"{text}\n1",
+            )
+            for i in range(n)
+        ]
+        for arm in arms
+    }
+    predictions = {
+        arm: [
+            *predictions_of(rows),
+            *(make_prediction(e.id, f"{arm} says {text}", arm=arm) for e in EXAMPLES),
+        ]
+        for arm, rows in verdicts.items()
+    }
+    summaries = {arm: summarize(rows, predictions[arm], samples) for arm, rows in verdicts.items()}
+    decision = None
+    if "champion" in arms and "candidate" in arms:
+        sides = {
+            arm: Side(verdicts[arm], summaries[arm], arm, version, "set", "rules")
+            for arm, version in (("champion", "3"), ("candidate", "4"))
+        }
+        decision = decide(
+            reference=sides["champion"],
+            candidate=sides["candidate"],
+            reference_arm="champion",
+            config=PromotionConfig(),
+        )
+    values = {
+        "title": f"Week 12 {text}" if hostile else "Week 12",
+        "samples": samples,
+        "summaries": summaries,
+        "verdicts": verdicts,
+        "predictions": predictions,
+        "stats": {arm: {"tokens_per_second": 1234.4} for arm in arms},
+        "decision": decision,
+        "facts": {"base model": text},
+    }
+    return build_report_data(**{**values, **changes})
+
+
+def in_terminal(data, width=140):
+    stream = io.StringIO()
+    print_report(data, Console(file=stream, width=width, color_system=None))
+    return stream.getvalue()
+
+
+class Page(html.parser.HTMLParser):
+    """Collects elements and checks that every one is closed in order."""
+
+    VOID = frozenset({"meta", "link", "input", "br"})
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.elements, self.text, self.attributes = [], [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append(tag)
+        self.attributes += attrs
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def test_examples_are_three_and_start_with_the_write_ups():
+    assert [e.id for e in EXAMPLES] == ["example-1", "example-2", "example-3"]
+    assert EXAMPLES[0].question == "How many heads of the departments are older than 56?"
+    assert EXAMPLES[0].context == "CREATE TABLE head (age INTEGER)"
+
+
+def test_terminal_shows_arms_checks_examples_and_flips():
+    text = in_terminal(make_report())
+    header = next(line for line in text.splitlines() if "candidate" in line)
+    assert header.split() == ["base", "champion", "candidate"]
+    accuracy = next(line for line in text.splitlines() if "execution accuracy" in line)
+    assert re.findall(r"\d\.\d{3}", accuracy)[::3] == ["0.244", "0.496", "0.756"]
+    assert "1,234" in text
+    for name in ("same samples", "paired test", "max schema adherence drop"):
+        assert name in text
+    assert "Gained: 60 questions" in text
+    assert "Lost: 29 questions" in text
+    assert EXAMPLES[2].question in text
+    assert "candidate says How many heads?" in text
+    assert "error:" not in text
+
+
+def test_flips_add_up_with_the_gate():
+    data = make_report()
+    paired = data.decision.metrics["paired"]
+    assert len(data.changed("gained")) == paired["gains"]
+    assert len(data.changed("lost")) == paired["losses"]
+    assert len(data.changed("excluded")) == 1
+    assert len(data.comparisons) == 120
+
+
+def test_html_is_well_formed_self_contained_and_complete():
+    data = make_report()
+    text = render_html(data)
+    page = Page(text)
+    assert page.open == []
+    assert page.elements.count("article") == 120 + 3
+    assert data.decision.reason in "".join(page.text)
+    urls = [v for k, v in page.attributes if k in ("src", "href", "srcset", "action")]
+    assert urls == ["data:,"]
+    assert "http:" not in text
+    assert "https:" not in text
+    assert "@import" not in text
+    assert "url(" not in text
+    assert "prefers-color-scheme: dark" in text
+    assert 'name="viewport"' in text
+    changes = [v for k, v in page.attributes if k == "data-change"]
+    assert changes.count("gained") == 60 + 1  # the questions and their filter
+    marked = re.search(r"<mark>(.*?)</mark>", text)
+    assert marked is not None
+    assert marked[1] == "age"
+
+
+def test_nothing_in_a_question_becomes_markup():
+    data = make_report(hostile=True, n=8)
+    page = Page(render_html(data))
+    assert page.elements.count("script") == 1
+    assert HOSTILE in "".join(page.text)
+    markdown = render_markdown(data)
+    assert "<script" not in markdown
+    for line in markdown.splitlines():
+        if line.startswith("| "):  # a pipe in a cell would add a column
+            assert len(re.findall(r"(?<!\\)\|", line)) in (3, 5, 6)
+    assert "[bold red]" in in_terminal(data)
+
+
+def test_html_lists_flipped_questions_first_and_says_what_it_leaves_out(monkeypatch):
+    monkeypatch.setattr(report_html, "MAX_QUESTIONS", 61)
+    page = Page(render_html(make_report()))
+    badges = [v for k, v in page.attributes if k == "class" and v.startswith("badge")]
+    assert badges == ["badge gained"] * 60 + ["badge lost"]
+    assert "59 more questions are left out" in "".join(page.text)
+
+
+def test_markdown_has_the_decision_and_every_check():
+    data = make_report()
+    text = render_markdown(data)
+    assert text.startswith("# Week 12\n")
+    assert text.count("| ✓ |") + text.count("| ✗ |") == len(data.decision.checks)
+    assert "## Gained: 60 questions" in text
+
+
+def test_single_arm_without_a_decision():
+    data = make_report(arms=("candidate",))
+    assert data.reference_arm == ""
+    assert {c.change for c in data.comparisons} == {"right", "wrong", "excluded"}
+    page = Page(render_html(data))
+    assert "Gate" not in page.text
+    assert "Gate" not in in_terminal(data)
+    assert "## Gate" not in render_markdown(data)
+
+
+def test_all_four_arms_stand_in_order():
+    data = make_report(arms=("candidate", "base_3shot", "base", "champion"))
+    assert data.arms == ("base", "base_3shot", "champion", "candidate")
+    assert data.reference_arm == "champion"
+
+
+def test_nothing_scored_is_shown_as_unknown():
+    samples = [Sample("s0000", "q", "c", "g")]
+    verdicts = {"candidate": [make_verdict(0, "excluded")]}
+    data = build_report_data(
+        title="t",
+        samples=samples,
+        summaries={"candidate": summarize(verdicts["candidate"])},
+        verdicts=verdicts,
+    )
+    for text in (render_html(data), render_markdown(data), in_terminal(data)):
+        assert "0 of 1" in text
+        assert "nan" not in text.lower()
+        assert "None" not in text
+
+
+def test_arms_must_agree():
+    with pytest.raises(EvaluationError, match="same arms"):
+        make_report(verdicts={"base": []})
+    with pytest.raises(EvaluationError, match="at least one"):
+        make_report(verdicts={}, summaries={})
+
+
+@pytest.mark.parametrize(
+    ("reference", "text", "marked"),
+    [
+        ("SELECT a FROM t", "select  a\nFROM t", ""),
+        ("SELECT a FROM t", "SELECT b FROM t", "b"),
+        ("SELECT a FROM t", "SELECT a FROM t WHERE x = 1", "WHERE x = 1"),
+        ("SELECT 'A'", "SELECT 'a'", "'a'"),
+        ("SELECT a", "", ""),
+        ("", "SELECT a", "SELECT a"),
+    ],
+)
+def test_mark_differences(reference, text, marked):
+    pieces = mark_differences(reference, text)
+    assert "".join(piece for piece, _ in pieces) == text
+    assert "".join(piece for piece, is_new in pieces if is_new) == marked
