@@ -46,7 +46,7 @@ def register_adapter(
         base_revision=base["revision"],
         tags={
             "dataset_digest": dataset["digest"],
-            "dataset_origin": dataset["origin"],
+            "dataset_origin": dataset["profile"]["source"]["origin"],
             "train_hash": dataset["train_hash"],
             "evaluation_set_hash": evaluation_set["hash"],
             "config_hash": config.hash,

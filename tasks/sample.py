@@ -74,4 +74,13 @@ def sample_dataset(
     with open_stage(config.state_path, "datasets", folder) as stage:
         prepared = prepare_dataset(config, load_tokenizer(config.model), stage.path)
         result = stage.complete(dataclasses.asdict(prepared))
+    rows, split = prepared.profile["rows"], prepared.profile["split"]
+    logger.info(
+        "%d training rows of %d schemas, %d evaluation rows of %d others (%s)",
+        rows["train"],
+        rows["train_groups"],
+        rows["eval"],
+        rows["eval_groups"],
+        split["groups_from"],
+    )
     return result
