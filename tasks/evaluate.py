@@ -127,6 +127,7 @@ def generate_predictions(
     logger = get_run_logger()
     questions = [*read_jsonl(Path(dataset["eval_path"]), Sample), *EXAMPLES]
     shots = _few_shot_examples(config, dataset)
+    arms: list[tuple[str, dict[str, Any] | None, tuple[Sample, ...], dict[str, Any]]]
     arms = [(BASE, None, (), base)]
     if shots:
         arms.append((FEW_SHOT, None, shots, base))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from prefect import Task
+from prefect.client.schemas.objects import State
 from prefect.context import TaskRunContext
-from prefect.states import State
 
 from sql_ft.errors import (
     ConfigError,

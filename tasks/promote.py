@@ -88,7 +88,8 @@ def apply_decision(
         False if another run has changed the champion since the candidate was compared:
         nothing has moved, and the comparison must be made again.
     """
-    from sql_ft.tracking.promotion import ChampionChangedError, record_decision, set_champion
+    from sql_ft.errors import ChampionChangedError
+    from sql_ft.tracking.promotion import record_decision, set_champion
     from sql_ft.tracking.store import prepare_store
 
     logger = get_run_logger()
