@@ -17,7 +17,7 @@ from pathlib import Path
 from sqlglot import exp
 
 from sql_ft.config import EvaluationConfig
-from sql_ft.errors import EvaluationError, SchemaError
+from sql_ft.errors import EvaluationError, SchemaError, SqlTranslationError
 from sql_ft.evaluation.evalset_storage import (
     EvaluationItem,
     EvaluationSet,
@@ -33,7 +33,7 @@ from sql_ft.execution.compare import (
     order_key_positions,
 )
 from sql_ft.execution.databases import build_report, strip_where
-from sql_ft.execution.dialect import SqlTranslationError, parse_query, translate
+from sql_ft.execution.dialect import parse_query, translate
 from sql_ft.execution.sandbox import Job, JobResult, Sandbox
 from sql_ft.execution.schema import Schema, infer_types, parse_schema
 from sql_ft.records import ExecutionResult, ExecutionStatus, Sample, content_hash

@@ -1,7 +1,7 @@
 """An evaluation set as values, and as a folder that anyone can read.
 
-``items.parquet`` holds one row a sample (nested values as JSON text, see
-`value_codec`); ``manifest.json``, written last, holds the hashes. The set's `hash`
+``items.parquet`` holds one row a sample (nested values as JSON text, cells as in
+`sql_ft.execution.wire`); ``manifest.json``, written last, holds the hashes. The set's `hash`
 covers the content, not the bytes of the Parquet file, so that another version of the
 writer gives the same hash.
 """
@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sql_ft.errors import EvaluationError
-from sql_ft.evaluation.value_codec import decode_value, encode_value
+from sql_ft.execution import wire
 from sql_ft.execution.databases import Database
 from sql_ft.execution.schema import Column, ForeignKey, Schema, Table
 from sql_ft.records import ExecutionResult, ExecutionStatus, Sample, content_hash
@@ -228,17 +228,14 @@ def _to_row(item: EvaluationItem) -> dict[str, str]:
         "databases": [
             {
                 "name": database.name,
-                "rows": {
-                    table: [[encode_value(v) for v in row] for row in rows]
-                    for table, rows in database.rows.items()
-                },
+                "rows": {table: wire.encode_rows(rows) for table, rows in database.rows.items()},
             }
             for database in item.databases
         ],
         "gold_results": [
             {
                 "columns": list(result.columns),
-                "rows": [[encode_value(v) for v in row] for row in result.rows],
+                "rows": wire.encode_rows(list(result.rows)),
             }
             for result in item.gold_results
         ],
@@ -291,8 +288,7 @@ def _from_row(row: Mapping[str, Any]) -> EvaluationItem:
             Database(
                 name=database["name"],
                 rows={
-                    table: [tuple(decode_value(v) for v in values) for values in rows]
-                    for table, rows in database["rows"].items()
+                    table: list(wire.decode_rows(rows)) for table, rows in database["rows"].items()
                 },
             )
             for database in nested["databases"]
@@ -301,7 +297,7 @@ def _from_row(row: Mapping[str, Any]) -> EvaluationItem:
             ExecutionResult(
                 status=ExecutionStatus.OK,
                 columns=tuple(result["columns"]),
-                rows=tuple(tuple(decode_value(v) for v in values) for values in result["rows"]),
+                rows=wire.decode_rows(result["rows"]),
             )
             for result in nested["gold_results"]
         ),

@@ -13,18 +13,18 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from sql_ft.config import EvaluationConfig
-from sql_ft.errors import EvaluationError
+from sql_ft.errors import EvaluationError, SqlTranslationError
 from sql_ft.evaluation.adherence import unresolved_names
 from sql_ft.evaluation.evalset_storage import EvaluationItem, EvaluationSet
+from sql_ft.evaluation.result_text import format_head
 from sql_ft.evaluation.rules import (
     EVALUATOR_VERSION,
     evaluator_hash,
     match_rules,
     sandbox_limits,
 )
-from sql_ft.evaluation.value_codec import format_head
 from sql_ft.execution.compare import MatchRules, compare_results
-from sql_ft.execution.dialect import SqlTranslationError, Translated, translate
+from sql_ft.execution.dialect import Translated, translate
 from sql_ft.execution.sandbox import Job, Sandbox
 from sql_ft.execution.schema import Schema
 from sql_ft.records import ExecutionResult, ExecutionStatus, Outcome, Prediction, Verdict
