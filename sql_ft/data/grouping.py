@@ -31,9 +31,11 @@ MAX_GROUP_FLOOR = 100
 """A group of at most this many distinct contexts is never cut, however small the data."""
 
 ISOLATED_MAX_TABLES = 3
-ISOLATED_SIZE_SHARE = 0.08
-"""A group of at most `ISOLATED_MAX_TABLES` tables and this share of the typical group
-size is taken for a fragment of another database."""
+ISOLATED_MAX_CONTEXTS = 12
+ISOLATED_SIZE_SHARE = 0.25
+"""A group of at most `ISOLATED_MAX_TABLES` tables and `ISOLATED_MAX_CONTEXTS` distinct
+contexts, and at most this share of the typical group's size, is taken for a fragment of
+another database."""
 
 _PLACEHOLDER = re.compile(r"table_name_\d+")
 _SERIAL = re.compile(r"table_\d+(?:_\d+)*")
@@ -229,5 +231,5 @@ def _find_isolated(
         for group, count in size.items()
         if group not in kept
         and len(members[group]) <= ISOLATED_MAX_TABLES
-        and count <= ISOLATED_SIZE_SHARE * typical
+        and count <= min(ISOLATED_MAX_CONTEXTS, ISOLATED_SIZE_SHARE * typical)
     )

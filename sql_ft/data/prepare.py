@@ -139,7 +139,7 @@ def prepare_dataset(
         "rows": {
             "train": len(train.rows),
             "train_asked": data.train_rows,
-            "train_groups": len({s.schema_group for s in train.rows}),
+            "train_groups": len({s.schema_group for s in train.rows} - {""}),
             "eval": len(held.rows),
             "eval_asked": data.eval_rows,
             "eval_groups": len({s.schema_group for s in held.rows}),

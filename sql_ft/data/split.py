@@ -55,8 +55,9 @@ def split_samples(grouped: GroupedSamples, config: DataConfig, manifest: Manifes
     """Assign rows to sides; new groups and values are added to `manifest`.
 
     Raises:
-        DataError: A side has no rows, or with ``sample_then_split`` the sample holds a
-            group that the manifest has set aside for evaluation.
+        DataError: A side has no rows; or with ``sample_then_split`` fewer than `eval_rows`
+            rows lie outside the sample's groups, or the sample holds a group that the
+            manifest has set aside for evaluation.
     """
     if config.sampling == "sample_then_split":
         split = _sample_then_split(grouped, config, manifest)
@@ -75,6 +76,15 @@ def split_samples(grouped: GroupedSamples, config: DataConfig, manifest: Manifes
                 expected="rows in several schema groups; with sample_then_split a sample "
                 "small enough to leave whole groups untouched",
             )
+    if config.sampling == "sample_then_split" and len(split.eval) < config.eval_rows:
+        raise DataError(
+            f"only {len(split.eval)} evaluation rows ({split.eval_groups} schema groups) lie "
+            f"outside the {split.train_groups} schema groups that the sample of "
+            f"{len(split.train)} training rows touches; left out: {split.left_out}",
+            setting="data.sampling, data.train_rows, data.eval_rows",
+            expected=f"{config.eval_rows} rows; draw fewer training rows, lower eval_rows, or "
+            "take split_then_sample",
+        )
     return split
 
 
@@ -111,7 +121,7 @@ def _finish(train: list[Sample], evaluation: list[Sample], left_out: Counter[str
         train=train,
         eval=evaluation,
         left_out=dict(sorted(left_out.items())),
-        train_groups=len({sample.schema_group for sample in train}),
+        train_groups=len({sample.schema_group for sample in train} - {""}),
         eval_groups=len({sample.schema_group for sample in evaluation}),
     )
 
