@@ -275,7 +275,8 @@ def _paired_checks(
             difference.difference,
             config.min_effect,
             difference.difference > 0.0 and difference.difference >= config.min_effect,
-            f"gain of {_signed(difference)} (at least {config.min_effect:g}, and above 0)",
+            f"gain of {_signed(difference)} "
+            + (f"(at least {config.min_effect:g} needed)" if config.min_effect else "(above 0)"),
         ),
         _guardrail("valid_sql", "share of answers that run", pairs, config.max_valid_sql_drop),
         _guardrail(

@@ -139,7 +139,8 @@ def arm_rows(data: ReportData) -> list[tuple[str, list[str]]]:
     """The comparison table: label of the figure, then one cell an arm."""
     summaries = [data.summaries[arm] for arm in data.arms]
     rows = [
-        ("execution accuracy", [format_accuracy(s) for s in summaries]),
+        ("execution accuracy", [format_rate(s.execution_accuracy.rate) for s in summaries]),
+        ("95% interval", [_interval(s) for s in summaries]),
         ("clustered stderr", [format_rate(s.stderr) for s in summaries]),
         ("valid SQL", [format_rate(s.valid_sql_rate) for s in summaries]),
         ("schema adherence", [format_rate(s.schema_adherence) for s in summaries]),
@@ -150,14 +151,6 @@ def arm_rows(data: ReportData) -> list[tuple[str, list[str]]]:
     ]
     # A row that no arm knows anything about says nothing.
     return [(label, cells) for label, cells in rows if any(cell != "–" for cell in cells)]
-
-
-def format_accuracy(summary: ArmSummary) -> str:
-    """Execution accuracy with its interval, e.g. ``0.620 [0.557, 0.679]``."""
-    rate = summary.execution_accuracy
-    if rate.rate is None:
-        return "–"
-    return f"{rate.rate:.3f} [{rate.low:.3f}, {rate.high:.3f}]"
 
 
 def format_rate(value: float | None) -> str:
@@ -204,6 +197,11 @@ def mark_differences(reference: str, text: str) -> list[tuple[str, bool]]:
         else:
             pieces.append((token, marked))
     return pieces
+
+
+def _interval(summary: ArmSummary) -> str:
+    rate = summary.execution_accuracy
+    return "–" if rate.rate is None else f"{rate.low:.2f}–{rate.high:.2f}"
 
 
 def _fold(token: str) -> str:

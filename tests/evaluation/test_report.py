@@ -131,7 +131,9 @@ def test_terminal_shows_arms_checks_examples_and_flips():
     header = next(line for line in text.splitlines() if "candidate" in line)
     assert header.split() == ["base", "champion", "candidate"]
     accuracy = next(line for line in text.splitlines() if "execution accuracy" in line)
-    assert re.findall(r"\d\.\d{3}", accuracy)[::3] == ["0.244", "0.496", "0.756"]
+    assert accuracy.split()[2:] == ["0.244", "0.496", "0.756"]
+    interval = next(line for line in text.splitlines() if "95% interval" in line)
+    assert interval.split()[2:] == ["0.18–0.33", "0.41–0.58", "0.67–0.82"]
     assert "1,234" in text
     for name in ("same samples", "paired test", "max schema adherence drop"):
         assert name in text
