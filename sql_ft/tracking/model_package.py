@@ -14,6 +14,7 @@ import dataclasses
 import json
 import shutil
 import tempfile
+import warnings
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -96,7 +97,8 @@ def save_package(
     base: Base,
     adapter_hash: str,
     input_example: Mapping[str, str],
-    mlflow_model: Any,
+    run_id: str,
+    model: Any,
 ) -> StagedAdapter:
     """Write the model folder to `target`, which must not exist.
 
@@ -107,17 +109,22 @@ def save_package(
         base: See `identify_base`.
         adapter_hash: Compared with the loaded weights by `load_context`.
         input_example: One row with context and question.
-        mlflow_model: `mlflow.models.Model` that carries run and model ids.
+        run_id: Run that made it.
+        model: `mlflow.entities.LoggedModel` it becomes.
 
     Raises:
         ModelError: The adapter folder holds more than LoRA, or the result is too large.
     """
     import pandas as pd
-    from mlflow.models import ModelSignature
-    from mlflow.pyfunc import save_model
-    from mlflow.types.schema import ColSpec, DataType, Schema
 
-    with tempfile.TemporaryDirectory(prefix="sql-ft-package-") as name:
+    # mlflow warns about the type hints of its own classes while it is imported, and
+    # about ours having none: with a type hint, serving would refuse tables.
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory(prefix="sql-ft-package-") as name:
+        warnings.simplefilter("ignore")
+        from mlflow.models import Model, ModelSignature
+        from mlflow.pyfunc import save_model
+        from mlflow.types.schema import ColSpec, DataType, Schema
+
         work = Path(name)
         staged = stage_adapter(adapter_dir, work / "adapter", base_label=base.label)
         serving = work / "serving.json"
@@ -126,7 +133,12 @@ def save_package(
         )
         save_model(
             path=str(target),
-            mlflow_model=mlflow_model,
+            mlflow_model=Model(
+                artifact_path=model.artifact_location,
+                run_id=run_id,
+                model_uuid=model.model_id,
+                model_id=model.model_id,
+            ),
             python_model=str(Path(__file__).with_name("pyfunc_model.py")),
             artifacts={"adapter": str(staged.path), "serving": str(serving)},
             code_paths=[str(_copy_library(work / "sql_ft"))],

@@ -283,7 +283,6 @@ def _log_model(
 ) -> Any:
     """Store the model's files with the run, load them back, and mark the model READY."""
     from mlflow.entities import LoggedModelOutput
-    from mlflow.models import Model
 
     client = store.client()
     with tracking_errors("cannot create the logged model", store):
@@ -306,12 +305,8 @@ def _log_model(
                     base=base,
                     adapter_hash=adapter_hash,
                     input_example=input_example,
-                    mlflow_model=Model(
-                        artifact_path=model.artifact_location,
-                        run_id=run_id,
-                        model_uuid=model.model_id,
-                        model_id=model.model_id,
-                    ),
+                    run_id=run_id,
+                    model=model,
                 )
                 client.log_model_artifacts(model.model_id, str(package))
         if verify:
@@ -349,6 +344,8 @@ def _create_version(
     from mlflow.exceptions import MlflowException
 
     client = store.client()
+    # A database store forgets the model's id; the page of the version shows tags anyway.
+    tags = {**tags, "model_id": model.model_id}
     with tracking_errors(f"cannot register a version of {name!r}", store):
         try:
             client.create_registered_model(name)
@@ -360,7 +357,7 @@ def _create_version(
             source=model.artifact_location,
             run_id=run_id,
             model_id=model.model_id,
-            tags=dict(tags),
+            tags=tags,
             await_creation_for=0,
         )
         # What mlflow.register_model adds, so that the pages link to each other.
@@ -368,9 +365,7 @@ def _create_version(
             model.model_id,
             {"mlflow.modelVersions": json.dumps([{"name": name, "version": entity.version}])},
         )
-    return dataclasses.replace(
-        _to_version(entity, _aliases(store, name)), tags=dict(tags), created=True
-    )
+    return dataclasses.replace(get_version(store, name, str(entity.version)), created=True)
 
 
 def _aliases(store: Store, name: str) -> dict[str, str]:
@@ -395,7 +390,7 @@ def _to_version(entity: Any, aliases: Mapping[str, str]) -> RegisteredVersion:
         version=version,
         adapter_hash=tags.get("adapter_hash", ""),
         run_id=str(entity.run_id or ""),
-        model_id=str(entity.model_id or ""),
+        model_id=str(entity.model_id or tags.get("model_id", "")),
         source=str(entity.source),
         tags=tags,
         aliases=tuple(sorted(a for a, target in aliases.items() if target == version)),

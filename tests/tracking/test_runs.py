@@ -239,9 +239,9 @@ def test_a_store_that_fails_at_the_end_does_not_hide_the_error(store: Store, mon
     def refuse(self, *args, **kwargs):
         raise TrackingError("gone")
 
-    with monkeypatch.context() as patch, pytest.raises(ValueError, match="the real one"):
+    with monkeypatch.context() as patch:
         patch.setattr(TrackedRun, "end", refuse)
-        with run:
+        with pytest.raises(ValueError, match="the real one"), run:
             raise ValueError("the real one")
     assert "could not be marked FAILED" in caplog.text
     run.end("FINISHED")

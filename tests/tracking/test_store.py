@@ -23,23 +23,32 @@ def test_importing_tracking_does_not_import_mlflow():
 
 def test_four_processes_that_create_one_store_at_once_all_succeed(tmp_path: Path):
     code = (
-        "import sys, time; from pathlib import Path; import mlflow;"
+        "import sys; from pathlib import Path;"
+        "import mlflow.store.tracking.sqlalchemy_store;"
         "from sql_ft.tracking.store import prepare_store;"
         "from sql_ft.tracking.runs import start_run;"
-        "time.sleep(max(0, float(sys.argv[2]) - time.time()));"
+        "print('ready', flush=True); sys.stdin.readline();"
         "store = prepare_store('sqlite:///' + sys.argv[1] + '/mlflow.db', Path(sys.argv[1]));"
         "run = start_run(store, 'same', name='n');"
         "run.log_metrics({'m': 1.0}, 1); run.end('FINISHED')"
     )
-    start = time.time() + 6.0  # all four have imported mlflow by then and begin together
     workers = [
         subprocess.Popen(
-            [sys.executable, "-c", code, str(tmp_path), str(start)],
+            [sys.executable, "-c", code, str(tmp_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
         for _ in range(4)
     ]
+    for worker in workers:  # slow imports first, so that all begin together
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "ready\n"
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
     errors = [worker.communicate(timeout=120)[1] for worker in workers]
     assert [worker.returncode for worker in workers] == [0] * 4, errors
     store = prepare_store(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path)
