@@ -46,7 +46,8 @@ def render_markdown(data: ReportData, *, max_flips: int = MAX_FLIPS) -> str:
     if data.examples:
         blocks.append("## Example questions")
     for example in data.examples:
-        rows = [[arm_label(arm), _code(answer)] for arm, answer in example.answers.items()]
+        rows = [["gold", _code(example.sample.gold_sql)]]
+        rows += [[arm_label(arm), _code(answer)] for arm, answer in example.answers.items()]
         blocks += [f"*{_text(example.sample.question)}*", _table(["arm", "answer"], rows)]
     for change, heading in (("gained", "Gained"), ("lost", "Lost")):
         flipped = data.changed(change)

@@ -39,6 +39,7 @@ def render_terminal(data: ReportData, *, max_flips: int = MAX_FLIPS) -> Renderab
         lines = Table.grid(padding=(0, 2))
         lines.add_column(style="dim", no_wrap=True)
         lines.add_column(overflow="fold")
+        lines.add_row("gold", Text(example.sample.gold_sql, style="dim"))
         for arm, answer in example.answers.items():
             lines.add_row(arm_label(arm), Text(answer.strip() or "(nothing)"))
         parts += [Text(example.sample.question, style="italic"), Padding(lines, (0, 0, 0, 2))]
