@@ -54,7 +54,7 @@ class DatabaseReport:
 
 def build_report(
     schema: Schema,
-    gold_tree: exp.Expression,
+    gold_tree: exp.Expr,
     question: str,
     *,
     count: int = 4,
@@ -75,7 +75,7 @@ def build_report(
 
 def build_databases(
     schema: Schema,
-    gold_tree: exp.Expression,
+    gold_tree: exp.Expr,
     question: str,
     *,
     count: int = 4,
@@ -86,6 +86,6 @@ def build_databases(
     raise NotImplementedError
 
 
-def strip_where(tree: exp.Expression) -> exp.Expression | None:
+def strip_where(tree: exp.Expr) -> exp.Expr | None:
     """Copy of the query without any WHERE; None if it has none."""
     raise NotImplementedError

@@ -22,12 +22,12 @@ class Translated:
     """
 
     sql: str
-    tree: exp.Expression
-    source: exp.Expression
+    tree: exp.Expr
+    source: exp.Expr
     notes: tuple[str, ...] = ()
 
 
-def parse_query(sql: str, schema: Schema, dialect: str = "sqlite") -> exp.Expression:
+def parse_query(sql: str, schema: Schema, dialect: str = "sqlite") -> exp.Expr:
     """Parse one query and resolve its double-quoted literals (`Translated.source`).
 
     Raises:

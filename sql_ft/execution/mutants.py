@@ -17,6 +17,6 @@ class Mutant:
     sql: str
 
 
-def generate_mutants(tree: exp.Expression, schema: Schema, dialect: str = "sqlite") -> list[Mutant]:
+def generate_mutants(tree: exp.Expr, schema: Schema, dialect: str = "sqlite") -> list[Mutant]:
     """All mutants of `Translated.source`, without repeats, in a fixed order."""
     raise NotImplementedError

@@ -1,0 +1,140 @@
+"""Parse-level refusal of everything that is not one query.
+
+First of three fences (the others: DuckDB's own statement types and the read-only
+transaction in `worker`, and the operating system's limits). It is also the only place
+that calls sqlglot's parser on text from outside, so all its limits live here.
+"""
+
+from __future__ import annotations
+
+import sqlglot
+import sqlglot.errors
+from sqlglot import exp
+
+from sql_ft.errors import SqlTranslationError
+from sql_ft.records import ExecutionStatus
+
+MAX_SQL_CHARS = 100_000
+MAX_NESTING = 60
+
+_QUERIES = (exp.Select, exp.SetOperation, exp.Subquery, exp.Values)
+_FORBIDDEN = (
+    exp.DML, exp.DDL, exp.Command, exp.Into, exp.Drop, exp.Alter, exp.Set, exp.Pragma, exp.Attach,
+    exp.Detach, exp.Copy, exp.Use, exp.Transaction, exp.Commit, exp.Rollback, exp.Describe,
+    exp.Show, exp.Summarize, exp.Install, exp.Lock, exp.Parameter, exp.Placeholder,
+)  # fmt: skip
+# Functions that read files, settings or other queries' state, or that run SQL text.
+_REFUSED_FUNCTIONS = frozenset(
+    """setseed nextval currval getvariable getenv query query_table glob read_text read_blob
+    current_setting set_config write_log write_log_file duckdb_secrets which_secret pg_sleep
+    sleep_ms checkpoint force_checkpoint load_extension readfile writefile edit fts3_tokenizer
+    json_execute_serialized_sql from_substrait get_substrait sqlite_scan sqlite_attach
+    postgres_scan mysql_scan delta_scan iceberg_scan add_parquet_key enable_logging
+    disable_logging enable_profiling enable_profile disable_profiling summary test_all_types
+    repeat_row truncate_duckdb_logs""".split()  # noqa: SIM905
+)
+_REFUSED_PREFIXES = (
+    "read_", "parquet_", "sniff_", "pragma_", "duckdb_", "pg_ls", "pg_read", "lo_", "arrow_scan",
+    "pandas_scan", "python_map", "seq_scan",
+)  # fmt: skip
+
+
+def parse_one(sql: str, dialect: str, max_chars: int = MAX_SQL_CHARS) -> exp.Expr:
+    """Parse one query, or say why it is none.
+
+    Raises:
+        SqlTranslationError: `.status` is ``empty``, ``syntax`` or ``not_a_query``.
+    """
+    check_text(sql, max_chars)
+    try:
+        tokens = sqlglot.tokenize(sql, read=dialect)
+        _check_nesting(tokens)
+        # sqlglot answers an unknown statement with a Command and a log line; a keyword
+        # that cannot start a query is refused before it gets that far.
+        first = tokens[0].text.upper() if tokens else ""
+        if first in _STATEMENTS:
+            raise SqlTranslationError(f"{first} is not a query", status=ExecutionStatus.NOT_A_QUERY)
+        statements = [s for s in sqlglot.parse(sql, read=dialect) if s is not None]
+        statements = [s for s in statements if not isinstance(s, exp.Semicolon)]
+    except sqlglot.errors.SqlglotError as error:
+        message = " ".join(str(error).split())[:300]
+        raise SqlTranslationError(message, status=ExecutionStatus.SYNTAX) from error
+    except RecursionError as error:
+        raise SqlTranslationError(
+            "nested too deeply to be parsed", status=ExecutionStatus.SYNTAX
+        ) from error
+    if not statements:
+        raise SqlTranslationError("no statement", status=ExecutionStatus.EMPTY)
+    if len(statements) > 1:
+        raise SqlTranslationError(
+            f"{len(statements)} statements",
+            expected="one query",
+            status=ExecutionStatus.NOT_A_QUERY,
+        )
+    check_tree(statements[0])
+    return statements[0]
+
+
+def check_text(sql: str, max_chars: int = MAX_SQL_CHARS) -> None:
+    """Refuse what no parser should see: nothing, too much, NUL, broken Unicode."""
+    if not sql.strip():
+        raise SqlTranslationError("no statement", status=ExecutionStatus.EMPTY)
+    if len(sql) > max_chars:
+        raise SqlTranslationError(
+            f"query of {len(sql)} characters",
+            expected=f"at most {max_chars}",
+            status=ExecutionStatus.SYNTAX,
+        )
+    if "\x00" in sql:
+        raise SqlTranslationError("NUL byte in the query", status=ExecutionStatus.SYNTAX)
+    if not sql.isascii() and any("\ud800" <= c <= "\udfff" for c in sql):
+        raise SqlTranslationError("not valid Unicode", status=ExecutionStatus.SYNTAX)
+
+
+def check_tree(tree: exp.Expr) -> None:
+    """Refuse trees that are not a query, or that hold more than reading.
+
+    Raises:
+        SqlTranslationError: `.status` is ``not_a_query``, or ``runtime_error`` for a
+            query that calls a refused function.
+    """
+    if not isinstance(tree, _QUERIES):
+        raise SqlTranslationError(
+            f"{tree.key.upper()} is not a query",
+            expected="SELECT, VALUES or a set operation",
+            status=ExecutionStatus.NOT_A_QUERY,
+        )
+    for node in tree.walk():
+        if isinstance(node, _FORBIDDEN):
+            raise SqlTranslationError(
+                f"{node.key.upper()} inside a query", status=ExecutionStatus.NOT_A_QUERY
+            )
+        if isinstance(node, exp.Func):
+            name = node.name if isinstance(node, exp.Anonymous) else node.sql_name()
+            name = name.lower()
+            if name in _REFUSED_FUNCTIONS or name.startswith(_REFUSED_PREFIXES):
+                raise SqlTranslationError(
+                    f"function {name} is not allowed", status=ExecutionStatus.RUNTIME_ERROR
+                )
+
+
+def _check_nesting(tokens: list[sqlglot.Token]) -> None:
+    depth = 0
+    for token in tokens:
+        text = token.text
+        if text in ("(", "[", "{"):
+            depth += 1
+            if depth > MAX_NESTING:
+                raise SqlTranslationError(
+                    f"nested more than {MAX_NESTING} deep", status=ExecutionStatus.SYNTAX
+                )
+        elif text in (")", "]", "}"):
+            depth -= 1
+
+
+_STATEMENTS = frozenset(
+    """ALTER ANALYZE ATTACH BEGIN CALL CHECKPOINT COMMENT COMMIT COPY CREATE DEALLOCATE DELETE
+    DESC DESCRIBE DETACH DROP END EXECUTE EXPLAIN EXPORT FORCE GRANT IMPORT INSERT INSTALL KILL
+    LOAD MERGE PIVOT PRAGMA PREPARE REFRESH REINDEX RELEASE REPLACE RESET REVOKE ROLLBACK
+    SAVEPOINT SET SHOW START SUMMARIZE TRUNCATE UNPIVOT UPDATE USE VACUUM UPSERT""".split()  # noqa: SIM905
+)

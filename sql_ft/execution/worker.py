@@ -1,0 +1,275 @@
+"""Child of the sandbox: one locked DuckDB connection, one query at a time.
+
+Started by `sandbox` as an isolated interpreter with an empty environment; talks
+through its standard input and output. Imports the standard library, duckdb and `wire`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from typing import Any
+
+import duckdb
+
+from sql_ft.execution import wire
+
+try:
+    import resource
+except ImportError:  # not a POSIX system; the parent refuses to start there
+    resource = None  # type: ignore[assignment]
+
+_CHUNK_ROWS = 2048
+_GRACE_S = 1.0
+
+
+class Watchdog(threading.Thread):
+    """Interrupts a late query, and ends the process that ignores the interrupt.
+
+    DuckDB can miss one interrupt that comes before execution starts, so it is repeated.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        super().__init__(daemon=True)
+        self._connection = connection
+        self._deadline: float | None = None
+        self._wake = threading.Condition()
+        self._parent = os.getppid()
+        self.fired = False
+
+    def arm(self, seconds: float) -> None:
+        """Start the clock of one query."""
+        with self._wake:
+            self.fired = False
+            self._deadline = time.monotonic() + seconds
+            self._wake.notify()
+
+    def disarm(self) -> None:
+        """Stop the clock."""
+        with self._wake:
+            self._deadline = None
+
+    def run(self) -> None:
+        """Thread body."""
+        while True:
+            with self._wake:
+                now = time.monotonic()
+                if self._deadline is None or now < self._deadline:
+                    rest = 0.5 if self._deadline is None else min(0.5, self._deadline - now)
+                    self._wake.wait(max(rest, 0.001))
+                else:
+                    self.fired = True
+                    self._connection.interrupt()
+                    if now > self._deadline + _GRACE_S:
+                        os._exit(75)
+                    self._wake.wait(0.02)
+            if os.getppid() != self._parent:
+                os._exit(76)
+
+
+def open_connection(memory_limit_mb: int) -> duckdb.DuckDBPyConnection:
+    """In-memory DuckDB without files, network, extensions, replacement scans or settings."""
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "threads": 1,
+            "memory_limit": f"{memory_limit_mb}MB",
+            "max_temp_directory_size": "0KB",
+            "enable_external_access": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "allow_community_extensions": False,
+            "allow_unsigned_extensions": False,
+            "python_enable_replacements": False,
+            "python_scan_all_frames": False,
+        },
+    )
+    connection.execute("SET preserve_insertion_order = true")
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def limit_process(memory_limit_mb: int) -> None:
+    """Operating-system limits; called after every import and thread start."""
+    size = memory_limit_mb * 1024 * 1024
+    for name, value in (
+        ("RLIMIT_AS", size),
+        ("RLIMIT_FSIZE", 0),
+        ("RLIMIT_CORE", 0),
+        ("RLIMIT_NPROC", 0),
+        ("RLIMIT_NOFILE", 16),
+        ("RLIMIT_MEMLOCK", 0),
+    ):
+        kind = getattr(resource, name, None)
+        if kind is not None:
+            # macOS refuses RLIMIT_AS and some containers refuse to lower others; the
+            # remaining limits, DuckDB's own and the parent's kill still hold.
+            with contextlib.suppress(ValueError, OSError):
+                resource.setrlimit(kind, (value, value))
+
+
+def limit_cpu(seconds: float) -> None:
+    """Let the next query use at most so much more CPU time."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    soft = int(used.ru_utime + used.ru_stime + seconds) + 2
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
+
+
+class Session:
+    """Runs the jobs that the parent sends."""
+
+    def __init__(self, options: dict[str, Any], out: int) -> None:
+        self.timeout_s = float(options["query_timeout_s"])
+        self.max_rows = int(options["max_result_rows"])
+        self.connection = open_connection(int(options["engine_memory_mb"]))
+        self.watchdog = Watchdog(self.connection)
+        self.watchdog.start()
+        self.out = out
+        limit_process(int(options["memory_limit_mb"]))
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Write one frame to the parent."""
+        data = wire.pack(message)
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self.out, view) :]
+
+    def run_job(self, job: dict[str, Any]) -> None:
+        """Create each database, run its queries, report each result, drop everything."""
+        for number, create, inserts, steps in job["databases"]:
+            drops = self.load(create, inserts)
+            self.send({"loaded": number})
+            for key, sql in steps:
+                answer = self.run_query(sql)
+                try:
+                    self.send({"d": number, "q": key, **answer})
+                except wire.FrameTooLargeError as error:
+                    self.send(
+                        {"d": number, "q": key, **_failure("too_many_rows", f"result of {error}")}
+                    )
+            for name in drops:
+                self.connection.execute(f"DROP TABLE {name}")
+        self.send({"end": True})
+
+    def load(self, create: list[list[str]], inserts: list[list[Any]]) -> list[str]:
+        """Create and fill tables; returns their quoted names."""
+        limit_cpu(60.0)
+        self.connection.execute("BEGIN TRANSACTION")
+        for _, statement in create:
+            self.connection.execute(statement)
+        for name, width, rows in inserts:
+            row = "(" + ", ".join("?" * width) + ")"
+            for start in range(0, len(rows), 200):
+                part = rows[start : start + 200]
+                values = [wire.decode_value(v) for r in part for v in r]
+                self.connection.execute(
+                    f"INSERT INTO {name} VALUES " + ", ".join([row] * len(part)), values
+                )
+        self.connection.execute("COMMIT")
+        return [name for name, _ in create]
+
+    def run_query(self, sql: str) -> dict[str, Any]:
+        """One query in its own read-only transaction."""
+        limit_cpu(self.timeout_s)
+        self.watchdog.arm(self.timeout_s)
+        began = False
+        try:
+            statements = self.connection.extract_statements(sql)
+            if len(statements) != 1:
+                kind = "not_a_query" if statements else "empty"
+                return _failure(kind, f"{len(statements)} statements")
+            if statements[0].type != duckdb.StatementType.SELECT:
+                return _failure("not_a_query", f"{statements[0].type} is not a query")
+            if "random" in sql.lower() or "sample" in sql.lower() or "uuid" in sql.lower():
+                self.connection.execute("SELECT setseed(0.5)").fetchall()
+            self.connection.execute("BEGIN TRANSACTION READ ONLY")
+            began = True
+            return self.fetch(statements[0])
+        except (duckdb.Error, MemoryError, UnicodeError, OverflowError, ValueError) as error:
+            if self.watchdog.fired:
+                return _failure("timeout", f"interrupted after {self.timeout_s} s")
+            return _failure(classify(error), _first_line(error))
+        except RuntimeError as error:
+            # DuckDB raises it for a failed allocation in a place that has no error type.
+            return _failure(classify(error), _first_line(error))
+        finally:
+            self.watchdog.disarm()
+            if began:
+                self.connection.execute("ROLLBACK")
+
+    def fetch(self, statement: duckdb.Statement) -> dict[str, Any]:
+        """Execute and read at most one row more than is allowed."""
+        cursor = self.connection.execute(statement)
+        columns = [str(d[0]) for d in cursor.description or ()]
+        rows: list[tuple[Any, ...]] = []
+        while len(rows) <= self.max_rows:
+            part = cursor.fetchmany(min(_CHUNK_ROWS, self.max_rows + 1 - len(rows)))
+            if not part:
+                break
+            rows.extend(part)
+        if len(rows) > self.max_rows:
+            return _failure("too_many_rows", f"more than {self.max_rows} rows")
+        return {"s": "ok", "c": columns, "r": wire.encode_rows(rows), "e": ""}
+
+
+def classify(error: BaseException) -> str:
+    """`ExecutionStatus` value of an engine error."""
+    text = str(error)
+    if isinstance(error, (MemoryError, duckdb.OutOfMemoryException)) or "bad_alloc" in text:
+        return "memory"
+    if "llocat" in text and ("failed" in text.lower() or "could not" in text.lower()):
+        return "memory"
+    if isinstance(error, duckdb.InterruptException):
+        return "timeout"
+    if isinstance(error, (duckdb.ParserException, duckdb.SyntaxException)):
+        return "syntax"
+    if "Table with name" in text or "Referenced table" in text:
+        return "unknown_table"
+    if isinstance(error, duckdb.BinderException) and (
+        "Referenced column" in text
+        or "does not have a column" in text
+        or "No columns found" in text
+        or ("column" in text and "not found" in text)
+    ):
+        return "unknown_column"
+    return "runtime_error"
+
+
+def _failure(status: str, message: str) -> dict[str, Any]:
+    return {"s": status, "c": [], "r": [], "e": message}
+
+
+def _first_line(error: BaseException) -> str:
+    text = (str(error) or type(error).__name__).encode("utf-8", "replace").decode("utf-8")
+    return text.strip().splitlines()[0][:500] if text.strip() else type(error).__name__
+
+
+def main() -> None:
+    """Serve jobs until standard input ends."""
+    source = os.dup(0)
+    out = os.dup(1)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    reader = wire.FrameReader()
+    session: Session | None = None
+    while True:
+        data = os.read(source, 1 << 20)
+        if not data:
+            return
+        for message in reader.feed(data):
+            if session is None:
+                session = Session(message, out)
+                # Until here an exception reaches the parent; afterwards nothing must.
+                os.dup2(null, 2)
+                session.send({"ready": True})
+            else:
+                session.run_job(message)
+
+
+if __name__ == "__main__":
+    main()
