@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sql_ft.config import ModelConfig
+from sql_ft.data import chat
 from sql_ft.errors import ModelError
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ BUNDLED_FOLDERS = {"tiny": "tiny_base"}
 
 # What a model is made of; pickled weights and README files are not.
 MODEL_FILES = ("*.json", "*.safetensors", "*.txt", "*.jinja", "*.model")
-
-END_OF_TURN_TOKENS = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -105,25 +104,18 @@ def load_tokenizer(config: ModelConfig) -> Any:
 
 
 def end_of_turn_id(tokenizer: Any) -> int:
-    """Return the id of the token that ends an assistant turn (``<|im_end|>`` in ChatML)."""
-    vocabulary = tokenizer.get_vocab()
-    for token in END_OF_TURN_TOKENS:
-        if token in vocabulary:
-            return int(vocabulary[token])
-    if tokenizer.eos_token_id is None:
-        raise ModelError(
-            "the tokenizer has no end-of-turn token",
-            setting="model.name_or_path",
-            expected="one of " + ", ".join(END_OF_TURN_TOKENS) + " or an EOS token",
-        )
-    return int(tokenizer.eos_token_id)
+    """Return the id of the token that ends an assistant turn (``<|im_end|>`` in ChatML).
+
+    Raises:
+        ModelError: The chat template ends turns with no special token.
+    """
+    return chat.end_of_turn_id(tokenizer)
 
 
 def stop_ids(tokenizer: Any) -> list[int]:
-    """Return the ids that end a generation: end of turn first, then the tokenizer's EOS."""
-    vocabulary = tokenizer.get_vocab()
+    """Return the ids that end a generation: end of turn first, then any other end of text."""
     ids = [end_of_turn_id(tokenizer)]
-    for token_id in (tokenizer.eos_token_id, vocabulary.get("<|endoftext|>")):
+    for token_id in (tokenizer.eos_token_id, tokenizer.get_vocab().get("<|endoftext|>")):
         if token_id is not None and token_id not in ids:
             ids.append(int(token_id))
     return ids

@@ -9,10 +9,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from sql_ft.adapter_files import (
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    read_adapter_config,
+    read_adapter_tensors,
+)
 from sql_ft.errors import ModelError, TrainingError
-
-WEIGHTS_FILE = "adapter_model.safetensors"
-CONFIG_FILE = "adapter_config.json"
 
 _LORA_NAME = re.compile(r"\.lora_[AB]\.weight$")
 # Settings that change what the same tensors compute.
@@ -69,41 +72,6 @@ def save_adapter(model: Any, tokenizer: Any, folder: Path, *, label: str, revisi
     check_adapter(partial)
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
-
-
-def read_adapter_config(folder: Path) -> dict[str, Any]:
-    """Read an adapter folder's configuration.
-
-    Raises:
-        ModelError: The folder is no adapter.
-    """
-    try:
-        values = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"no readable {CONFIG_FILE} in {folder}",
-            expected=f"a folder with {CONFIG_FILE} and {WEIGHTS_FILE}",
-        ) from error
-    if not isinstance(values, dict):
-        raise ModelError(f"{folder / CONFIG_FILE} is no mapping")
-    return values
-
-
-def read_adapter_tensors(folder: Path) -> dict[str, Any]:
-    """Read an adapter's tensors onto the CPU.
-
-    Raises:
-        ModelError: The weights are missing or damaged.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return dict(load_file(folder / WEIGHTS_FILE))
-    except (OSError, SafetensorError) as error:
-        raise ModelError(
-            f"cannot read {folder / WEIGHTS_FILE}: {error}", expected="an adapter's safetensors"
-        ) from error
 
 
 def check_adapter(folder: Path) -> None:

@@ -61,7 +61,10 @@ class ReportCallback(TrainerCallback):  # type: ignore[misc]
         Raises:
             TrainingError: The loss is NaN or infinite.
         """
-        if not logs or "loss" not in logs:
+        logs = logs or {}
+        # The trainer's last line carries the tokens of steps after the last interval.
+        self.total_tokens = int(logs.get("num_tokens", self.total_tokens))
+        if "loss" not in logs:
             return
         step = int(state.global_step)
         loss = float(logs["loss"])
@@ -71,12 +74,11 @@ class ReportCallback(TrainerCallback):  # type: ignore[misc]
             if key in logs and math.isfinite(float(logs[key]))
         }
         now = time.monotonic()
-        tokens = int(logs.get("num_tokens", 0))
+        tokens = self.total_tokens
         seconds = now - self._last[0]
         if seconds > 0:
             metrics["train/tokens_per_second"] = (tokens - self._last[1]) / seconds
         self._last = (now, tokens)
-        self.total_tokens = tokens
         self.final_loss = loss
         self._sink.log_metrics(metrics, step)
         if not math.isfinite(loss):

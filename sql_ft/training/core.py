@@ -20,6 +20,7 @@ from sql_ft.base_model import (
 )
 from sql_ft.config import RunConfig
 from sql_ft.errors import TrainingError
+from sql_ft.hardware import peak_memory_bytes
 from sql_ft.records import Progress, content_hash
 from sql_ft.training.adapter import adapter_bytes, hash_adapter, save_adapter
 from sql_ft.training.checkpoints import find_checkpoint
@@ -28,7 +29,6 @@ from sql_ft.training.hardware import (
     EffectiveSettings,
     adapt_to_hardware,
     fix_determinism,
-    peak_memory_bytes,
 )
 from sql_ft.training.metrics_sink import MetricSink
 from sql_ft.training.result import TrainResult

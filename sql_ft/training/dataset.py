@@ -43,7 +43,7 @@ def tokenise_rows(train_path: Path, tokenizer: Any, *, max_length: int) -> Token
             supervised token. Data preparation leaves such rows out; here they mean that
             the file was prepared for another tokenizer or another limit.
     """
-    from sql_ft.data.chat import encode_example
+    from sql_ft.data.chat import encode_examples
 
     if not train_path.is_file():
         raise TrainingError(f"no training rows at {train_path}", expected="a prepared train.jsonl")
@@ -52,8 +52,7 @@ def tokenise_rows(train_path: Path, tokenizer: Any, *, max_length: int) -> Token
         raise TrainingError(f"{train_path} holds no rows", setting="data.train_rows")
     rows = []
     supervised = 0
-    for sample in samples:
-        example = encode_example(tokenizer, sample)
+    for sample, example in zip(samples, encode_examples(tokenizer, samples), strict=True):
         ids = list(example.input_ids)
         mask = list(example.completion_mask)
         if len(ids) > max_length:

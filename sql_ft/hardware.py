@@ -1,0 +1,38 @@
+"""Threads and memory of the machine, the same for training and for generation."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from pathlib import Path
+
+
+def pick_threads() -> int:
+    """Return the CPU threads to use: ``OMP_NUM_THREADS``, else the physical cores we may use."""
+    import psutil
+
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked.isdigit() and int(asked) > 0:
+        return int(asked)
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(psutil.cpu_count(logical=False) or 1, allowed or 1))
+
+
+def peak_memory_bytes(device: str) -> int:
+    """Return the peak memory of this process so far.
+
+    On a GPU what PyTorch's allocator held at most, else the resident set's high-water
+    mark. (`ru_maxrss` would be the parent's peak right after a vfork; VmHWM is not.)
+    """
+    if device == "cuda":
+        import torch
+
+        return int(torch.cuda.max_memory_allocated())
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)
