@@ -112,7 +112,7 @@ def prepare_dataset(
     ):
         if len(draw.rows) < asked:
             logger.warning(
-                "%d %s rows instead of the %d asked for: the source has no more that fit",
+                "%d %s rows instead of the %d asked for: this side has no more that fit",
                 len(draw.rows),
                 name,
                 asked,
