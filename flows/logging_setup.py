@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
+
+from sql_ft.errors import SqlFtError
 
 
 def configure_process(verbose: bool = False) -> None:
@@ -30,3 +33,22 @@ def configure_process(verbose: bool = False) -> None:
     if not verbose:
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         warnings.filterwarnings("ignore", category=FutureWarning)
+
+
+class _UserErrorsElsewhere(logging.Filter):
+    """Keeps tracebacks of errors that the command line reports in one line off the console."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return not isinstance(error, (SqlFtError, KeyboardInterrupt))
+
+
+def hide_user_error_tracebacks() -> None:
+    """Leave the console to the final message; Prefect's own log of the run keeps everything."""
+    from prefect.logging.configuration import setup_logging
+    from prefect.logging.handlers import PrefectConsoleHandler
+
+    setup_logging()
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, PrefectConsoleHandler):
+            handler.addFilter(_UserErrorsElsewhere())

@@ -15,6 +15,7 @@ from sql_ft.errors import (
     ModelError,
     SqlFtError,
     TrackingError,
+    TrainingInterruptedError,
 )
 
 #: Seconds to wait before each retry of a call to a registry, store or hub.
@@ -28,7 +29,7 @@ async def retry_if_transient(task: Task[..., Any], run: Any, state: State[Any]) 
     in ten seconds. A store that did not answer, or anything unforeseen, may not.
     """
     error = await state.aresult(raise_on_failure=False)
-    if isinstance(error, TrackingError):
+    if isinstance(error, (TrackingError, TrainingInterruptedError)):
         return True
     if isinstance(error, (ConfigError, DataError, ModelError, EvaluationError)):
         return False
