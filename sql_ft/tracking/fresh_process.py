@@ -25,12 +25,14 @@ class FreshAnswers:
         adapter_hash: Of the weights it loaded.
         base_revision: Of the base model it loaded.
         answers: One SQL statement a row.
+        completions: The text each was taken from, if asked for.
         code_root: Folder from which `sql_ft` was imported there.
     """
 
     adapter_hash: str
     base_revision: str
     answers: tuple[str, ...]
+    completions: tuple[str, ...]
     code_root: str
 
 
@@ -39,6 +41,7 @@ def answer_in_fresh_process(
     uri: str,
     rows: Sequence[Mapping[str, str]] = (),
     *,
+    completions: bool = False,
     env: Mapping[str, str] | None = None,
     timeout_s: float = 1800.0,
 ) -> FreshAnswers:
@@ -48,6 +51,7 @@ def answer_in_fresh_process(
         store: From `prepare_store`.
         uri: ``models:/<name>@<alias>``, ``models:/<name>/<version>`` or a folder.
         rows: Each with ``context`` and ``question``; none only loads the model.
+        completions: Also return the whole texts (which are generated a second time).
         env: Further environment variables, e.g. ``SQL_FT_BASE_MODEL``.
         timeout_s: Wall time allowed.
 
@@ -64,7 +68,10 @@ def answer_in_fresh_process(
     with tempfile.TemporaryDirectory(prefix="sql-ft-probe-") as folder:
         request, reply = Path(folder, "request.json"), Path(folder, "reply.json")
         request.write_text(
-            json.dumps({"uri": uri, "rows": [dict(row) for row in rows]}), encoding="utf-8"
+            json.dumps(
+                {"uri": uri, "rows": [dict(row) for row in rows], "completions": completions}
+            ),
+            encoding="utf-8",
         )
         try:
             done = subprocess.run(
@@ -90,5 +97,6 @@ def answer_in_fresh_process(
         adapter_hash=values["adapter_hash"],
         base_revision=values["base_revision"],
         answers=tuple(values["answers"]),
+        completions=tuple(values["completions"]),
         code_root=values["code_root"],
     )

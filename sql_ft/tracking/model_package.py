@@ -23,7 +23,7 @@ from typing import Any
 from sql_ft.base_model import resolve_model
 from sql_ft.config import ModelConfig, RunConfig
 from sql_ft.errors import ModelError
-from sql_ft.tracking.adapter_files import StagedAdapter, folder_bytes, stage_adapter
+from sql_ft.tracking.staging import StagedAdapter, folder_bytes, stage_adapter
 
 #: What MLflow's files, the code and the example may add to adapter and tokenizer.
 OVERHEAD_BYTES = 2_000_000

@@ -13,7 +13,8 @@ from typing import Any
 
 
 def main(request_path: str, reply_path: str) -> None:
-    """Answer the request: ``{"uri": …, "rows": [{"context": …, "question": …}]}``."""
+    """Answer the request: ``{"uri": …, "rows": [{"context": …, "question": …}],
+    "completions": bool}``."""
     import mlflow.pyfunc
     import pandas as pd
 
@@ -25,12 +26,14 @@ def main(request_path: str, reply_path: str) -> None:
             model.predict(pd.DataFrame(request["rows"], columns=["context", "question"]))
         )
     served = model.unwrap_python_model()
+    completions = served.completions(request["rows"]) if request["completions"] else []
     import sql_ft
 
     reply = {
         "adapter_hash": served.adapter_hash,
         "base_revision": served.base_revision,
         "answers": answers,
+        "completions": completions,
         "code_root": str(Path(str(sql_ft.__file__)).parent.parent),
     }
     Path(reply_path).write_text(json.dumps(reply, ensure_ascii=False), encoding="utf-8")

@@ -92,6 +92,8 @@ def _record(
     run.log_json(record, f"decisions/version-{version}-{decision_id}.json")
     run.log_json(record, "decision.json")
     history.append(entry)
+    with tracking_errors(f"cannot describe version {version} of {name!r}", store):
+        store.client().update_model_version(name, version, describe(current, history))
     main = _main(history)
     registry.set_version_tags(
         store,
@@ -107,8 +109,6 @@ def _record(
             DECISIONS_TAG: _fit(history),
         },
     )
-    with tracking_errors(f"cannot describe version {version} of {name!r}", store):
-        store.client().update_model_version(name, version, describe(current, history))
     return decision_id
 
 

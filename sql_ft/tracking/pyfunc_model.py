@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class SqlAnswers:
-    """Base model plus one adapter.
+    """Base model plus one adapter, loaded once.
 
     Attributes:
         adapter_hash: Of the weights that were loaded.
@@ -41,8 +41,10 @@ class SqlAnswers:
         Raises:
             ModelError: The adapter is not the registered one, or the base is not found.
         """
+        from sql_ft.base_model import load_base, load_tokenizer, pick_device
         from sql_ft.config import parse_config
         from sql_ft.errors import ModelError
+        from sql_ft.generation.apply_adapter import adapter_applied
         from sql_ft.tracking.served_base import locate_base
         from sql_ft.training.adapter import hash_adapter
 
@@ -57,8 +59,14 @@ class SqlAnswers:
         config = parse_config({"model": settings["model"], "generation": settings["generation"]})
         model, base = locate_base(config.model, settings["base"])
         self.base_revision = base.revision
-        self._adapter_dir = adapter_dir
-        self._config = config.model_copy(update={"model": model})
+        self._generation = config.generation
+        self._tokenizer = load_tokenizer(model)
+        merge = pick_device(model) == "cpu" or model.quantization == "none"
+        # Left open for the life of the process: the adapter is never taken off again.
+        self._applied = adapter_applied(
+            load_base(model, purpose="generate"), adapter_dir, base=base, merge=merge
+        )
+        self._model = self._applied.__enter__()
 
     def predict(
         self,
@@ -67,6 +75,15 @@ class SqlAnswers:
         params: Mapping[str, Any] | None = None,
     ) -> list[str]:
         """Answer every row with one SQL statement; empty text if the model wrote none."""
+        from sql_ft.generation.extract import extract_sql
+
+        return [extract_sql(text).sql for text in self.completions(_rows(model_input))]
+
+    def completions(self, rows: Sequence[Mapping[str, str]]) -> list[str]:
+        """Return what the model writes to every row, before SQL is taken out of it."""
+        from sql_ft.base_model import stop_ids
+        from sql_ft.data.chat import encode_prompt
+        from sql_ft.generation.greedy import decode_all
         from sql_ft.records import Sample
 
         samples = [
@@ -76,17 +93,22 @@ class SqlAnswers:
                 context=str(row["context"]),
                 gold_sql="",
             )
-            for position, row in enumerate(_rows(model_input))
+            for position, row in enumerate(rows)
         ]
-        return self._answer(samples) if samples else []
-
-    def _answer(self, samples: Sequence[Any]) -> list[str]:
-        from sql_ft.generation.decode import Arm, generate_predictions
-
-        arm = Arm("candidate", self._adapter_dir, ())
-        result = generate_predictions(self._config, samples, [arm])
-        answers = {p.sample_id: p.predicted_sql for p in result.predictions[arm.name]}
-        return [answers[sample.id] for sample in samples]
+        decoded = decode_all(
+            self._model,
+            [encode_prompt(self._tokenizer, sample) for sample in samples],
+            max_new_tokens=self._generation.max_new_tokens,
+            batch_size=self._generation.batch_size,
+            stop_ids=stop_ids(self._tokenizer),
+            pad_id=self._tokenizer.pad_token_id,
+        )
+        texts: list[str] = self._tokenizer.batch_decode(
+            [row.token_ids for row in decoded],
+            skip_special_tokens=True,
+            clean_up_tokenization_spaces=False,
+        )
+        return texts
 
 
 class SqlAdapterModel(SqlAnswers, mlflow.pyfunc.PythonModel):  # type: ignore[misc]

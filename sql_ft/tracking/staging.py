@@ -11,13 +11,9 @@ import json
 import shutil
 from pathlib import Path
 
+from sql_ft.adapter_files import CONFIG_FILE, WEIGHTS_FILE, read_adapter_config
 from sql_ft.errors import ModelError
-from sql_ft.training.adapter import (
-    CONFIG_FILE,
-    WEIGHTS_FILE,
-    check_adapter,
-    read_adapter_config,
-)
+from sql_ft.training.adapter import check_adapter
 
 TOKENIZER_FILES = (
     "tokenizer.json",

@@ -1,0 +1,300 @@
+import json
+import pickle
+import subprocess
+import sys
+
+import pytest
+
+from sql_ft.errors import ChampionChangedError, TrackingError
+from sql_ft.records import Check, Decision
+from sql_ft.tracking import promotion, registry
+from sql_ft.tracking.promotion import decisions_of, describe, record_decision, set_champion
+from sql_ft.tracking.registry import get_alias, get_version
+from sql_ft.tracking.runs import attach_run
+from sql_ft.tracking.store import Store
+
+
+def decision(promote: bool, reason: str = "", *, against: str = "") -> Decision:
+    return Decision(
+        promote=promote,
+        reason=reason or ("clearly better" if promote else "no better"),
+        checks=(
+            Check("gain", 0.123456, 0.0, promote, "paired"),
+            Check("arm|odd", "a\nb", ">= 1", True),
+        ),
+        reference_arm="champion" if against else "base",
+        champion_version=against,
+        evaluation_set_hash="e" * 64,
+        evaluator_hash="v1",
+        metrics={"delta": 0.12},
+    )
+
+
+@pytest.fixture
+def versions(store: Store, run_id: str, request) -> tuple[str, list[str]]:
+    """A registered model of this test's own, with three versions without files."""
+    name = request.node.name[:80]
+    client = store.client()
+    client.create_registered_model(name)
+    source = client.get_run(run_id).info.artifact_uri
+    tags = {"base_model": "tiny", "dataset_digest": "d" * 64}
+    return name, [
+        str(
+            client.create_model_version(
+                name, source, run_id, {**tags, "adapter_hash": letter * 64}, await_creation_for=0
+            ).version
+        )
+        for letter in "abc"
+    ]
+
+
+def champion(store: Store, name: str) -> str | None:
+    found = get_alias(store, name, "champion")
+    return found.version if found else None
+
+
+def test_the_alias_moves_with_a_record_and_remembers_the_previous(store, versions, run_id):
+    name, (first, second, _) = versions
+    assert set_champion(store, name, first, decision(True), expected_champion=None, run_id=run_id)
+    assert champion(store, name) == first
+    assert get_alias(store, name, "previous") is None
+    assert set_champion(
+        store, name, second, decision(True, "better by 12", against=first),
+        expected_champion=first, run_id=run_id,
+    )  # fmt: skip
+    assert champion(store, name) == second
+    previous = get_alias(store, name, "previous")
+    assert previous is not None
+    assert previous.version == first
+    found = get_version(store, name, second)
+    assert found.tags["decision"] == "promote"
+    assert found.tags["replaces"] == first
+    assert found.tags["evaluation_set_hash"] == "e" * 64
+    assert "### Promoted: better by 12" in found.description
+    assert f"against version {first}" in found.description
+    assert "| gain | 0.1235 | 0 | passed |" in found.description
+    assert "| arm\\|odd | a b | >= 1 | passed |" in found.description
+    saved = attach_run(store, run_id).read_json("decision.json")
+    assert saved["version"] == second
+    assert Decision.from_dict(
+        {k: v for k, v in saved.items() if k in Decision.__dataclass_fields__}
+    ) == decision(True, "better by 12", against=first)
+
+
+def test_it_fails_closed_when_the_champion_is_another_one(store, versions, run_id):
+    name, (first, second, third) = versions
+    set_champion(store, name, first, decision(True), expected_champion=None, run_id=run_id)
+    for expected in (None, third):
+        with pytest.raises(ChampionChangedError, match=f"is now version {first}"):
+            set_champion(
+                store, name, second, decision(True), expected_champion=expected, run_id=run_id
+            )
+    assert champion(store, name) == first
+    assert decisions_of(get_version(store, name, second)) == []
+    with pytest.raises(ValueError, match="refusal"):
+        set_champion(store, name, second, decision(False), expected_champion=first, run_id=run_id)
+    with pytest.raises(TrackingError):
+        set_champion(store, name, "99", decision(True), expected_champion=first, run_id=run_id)
+    assert champion(store, name) == first
+
+
+def test_repeating_a_promotion_changes_nothing(store, versions, run_id):
+    name, (first, second, _) = versions
+    set_champion(store, name, first, decision(True), expected_champion=None, run_id=run_id)
+    for moved in (True, False, False):
+        assert moved == set_champion(
+            store, name, second, decision(True), expected_champion=first, run_id=run_id
+        )
+    previous = get_alias(store, name, "previous")
+    assert previous is not None
+    assert previous.version == first
+    assert len(decisions_of(get_version(store, name, second))) == 1
+
+
+class CrashError(BaseException):
+    pass
+
+
+def crash_before_write(patch: pytest.MonkeyPatch, client_class: type, number: int) -> None:
+    """Make the `number`-th write to MLflow (from 0) the moment at which the process dies."""
+    writes = 0
+
+    def crashing(method):
+        def call(self, *args, **kwargs):
+            nonlocal writes
+            writes += 1
+            if writes == number + 1:
+                raise CrashError
+            return method(self, *args, **kwargs)
+
+        return call
+
+    for name in (
+        "log_text",
+        "set_model_version_tag",
+        "update_model_version",
+        "set_registered_model_alias",
+    ):
+        patch.setattr(client_class, name, crashing(getattr(client_class, name)))
+
+
+def test_a_crash_anywhere_leaves_one_champion_and_running_again_completes_it(
+    store, versions, run_id, monkeypatch
+):
+    name, (old, new, _) = versions
+    set_champion(store, name, old, decision(True), expected_champion=None, run_id=run_id)
+    for write in range(40):
+        made = decision(True, f"attempt {write}", against=old)
+        before = len(decisions_of(get_version(store, name, new)))
+
+        def promote(made=made, old=old, new=new):
+            return set_champion(store, name, new, made, expected_champion=old, run_id=run_id)
+
+        with monkeypatch.context() as patch:
+            crash_before_write(patch, type(store.client()), write)
+            try:
+                promote()
+            except CrashError:
+                crashed = True
+            else:
+                crashed = False
+        if not crashed:
+            break
+        assert champion(store, name) == old, f"crash before write {write}"
+        assert promote(), "running it again completes it"
+        assert champion(store, name) == new
+        previous = get_alias(store, name, "previous")
+        assert previous is not None
+        assert previous.version == old
+        found = get_version(store, name, new)
+        assert len(decisions_of(found)) == before + 1
+        assert f"### Promoted: attempt {write}" in found.description
+        old, new = new, old
+    assert write >= 10, "every write was a moment to crash at"
+    assert champion(store, name) == new
+
+
+def test_a_refusal_is_recorded_and_never_hides_a_promotion(store, versions, run_id):
+    name, (first, second, _) = versions
+    record_decision(store, name, second, decision(False, "two points worse"), run_id=run_id)
+    refused = get_version(store, name, second)
+    assert "### Not promoted: two points worse" in refused.description
+    assert "| gain | 0.1235 | 0 | **failed** |" in refused.description
+    assert refused.tags["decision"] == "refuse"
+
+    set_champion(store, name, first, decision(True, "good"), expected_champion=None, run_id=run_id)
+    record_decision(
+        store, name, first, decision(False, "identical to the champion", against=first),
+        run_id=run_id,
+    )  # fmt: skip
+    kept = get_version(store, name, first)
+    assert "### Promoted: good" in kept.description
+    assert "refuse: identical to the champion" in kept.description
+    assert (kept.tags["decision"], kept.tags["decision_reason"]) == ("promote", "good")
+    assert [entry["promote"] for entry in decisions_of(kept)] == [True, False]
+
+
+def test_rolling_back_is_a_promotion_with_another_action(store, versions, run_id):
+    name, (first, second, _) = versions
+    set_champion(store, name, first, decision(True), expected_champion=None, run_id=run_id)
+    set_champion(store, name, second, decision(True), expected_champion=first, run_id=run_id)
+    set_champion(
+        store, name, first, decision(True, "answers in French"),
+        expected_champion=second, run_id=run_id, action="rollback",
+    )  # fmt: skip
+    assert champion(store, name) == first
+    previous = get_alias(store, name, "previous")
+    assert previous is not None
+    assert previous.version == second
+    assert "· rollback ·" in get_version(store, name, first).description
+
+
+def test_a_lock_of_the_callers_own_is_held_while_the_alias_moves(store, versions, run_id):
+    name, (first, _, _) = versions
+    seen = []
+
+    class Lock:
+        def __enter__(self):
+            seen.append(champion(store, name))
+
+        def __exit__(self, *error):
+            seen.append(champion(store, name))
+
+    set_champion(
+        store, name, first, decision(True), expected_champion=None, run_id=run_id, lock=Lock()
+    )
+    assert seen == [None, first]
+
+
+RACER = """
+import sys
+from pathlib import Path
+from sql_ft.errors import ChampionChangedError
+from sql_ft.records import Decision
+from sql_ft.tracking.promotion import set_champion
+from sql_ft.tracking.store import prepare_store
+uri, state, name, version, run_id = sys.argv[1:]
+store = prepare_store(uri, Path(state))
+decision = Decision(True, "better", (), "base", candidate_version=version)
+print("ready", flush=True); sys.stdin.readline()
+try:
+    set_champion(store, name, version, decision, expected_champion=None, run_id=run_id)
+    print("moved", flush=True)
+except ChampionChangedError:
+    print("refused", flush=True)
+"""
+
+
+def test_of_two_processes_that_promote_at_once_one_wins(store, versions, run_id):
+    name, made = versions
+    racers = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                RACER,
+                store.tracking_uri,
+                str(store.state_dir),
+                name,
+                v,
+                run_id,
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for v in made[:2]
+    ]
+    for racer in racers:
+        assert racer.stdout is not None
+        assert racer.stdout.readline() == "ready\n"
+    for racer in racers:
+        assert racer.stdin is not None
+        racer.stdin.write("go\n")
+        racer.stdin.flush()
+    outcomes = [racer.communicate(timeout=60)[0].strip() for racer in racers]
+    assert sorted(outcomes) == ["moved", "refused"]
+    assert champion(store, name) == made[outcomes.index("moved")]
+
+
+def test_long_histories_fit_the_registry_and_keep_promotions():
+    checks = [Check("c" * 40, 0.5, 0.1, True, "x" * 300).to_dict() for _ in range(30)]
+    entry = {
+        "id": "0", "at": "2026-01-01", "action": "gate", "promote": False, "reason": "r" * 200,
+        "champion_version": "1", "evaluation_set_hash": "e" * 64, "run_id": "r", "checks": checks,
+    }  # fmt: skip
+    history = [{**entry, "id": str(i), "promote": i == 3} for i in range(80)]
+    text = promotion._fit(history)
+    assert len(text) <= 90_000
+    kept = json.loads(text)
+    assert kept[-1]["id"] == "79"
+    assert [e["id"] for e in kept if e["promote"]] == ["3"]
+    version = registry.RegisteredVersion("n", "1", "a" * 64, "r", "m", "s", {})
+    assert len(describe(version, history)) <= 5000
+
+
+def test_versions_and_errors_cross_process_borders(store):
+    version = registry.RegisteredVersion("n", "1", "a", "r", "m", "s", {"t": "x"})
+    assert pickle.loads(pickle.dumps((store, version))) == (store, version)
+    error = pickle.loads(pickle.dumps(ChampionChangedError("x", expected="y")))
+    assert (type(error), error.expected) == (ChampionChangedError, "y")
