@@ -59,6 +59,7 @@ class Binder:
             "many": nouns[1],
             "a_one": wording.article(nouns[0]),
             "who": "who" if table.is_people else "that",
+            "its": "their" if table.is_people else "its",
         }
         self.used.setdefault(table.name, [])
         return Slot(table.name, words, table=table)

@@ -203,6 +203,8 @@ def _parse_table(chunk: list[str]) -> Table:
 def _parse_column(line: str) -> Column:
     head, *marked = _MARKERS.split(line)
     marks = dict(zip(marked[::2], marked[1::2], strict=True))
+    if len(marks) != len(marked) // 2:
+        raise ValueError(f"a marker twice in {line!r}")
     name, _, rest = head.partition(" ")
     role_text, _, arguments = rest.partition(" ")
     nullable = role_text.endswith("?")

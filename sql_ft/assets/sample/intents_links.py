@@ -18,7 +18,7 @@ join_filter: a,b,f,p=link; c=show a; k=label b; v=eq k
 
 join_parent: a,b,f,p=link; l=label a; v=eq l; c=show b
 = SELECT T2.{c} FROM {a} AS T1 JOIN {b} AS T2 ON T1.{f} = T2.{p} WHERE T1.{l} {v}
-- For each {a.one} {v.post}, what is the {c.say} of its {b.one}?
+- For each {a.one} {v.post}, what is the {c.say} of {a.its} {b.one}?
 - Look up the {b.one} {c.say} for every {a.one} {v.post}.
 - Go through the {a.many} {v.post} and give the {b.one} {c.say} for each of them.
 - Starting from {a.many} {v.post}, read off the {b.one} {c.say} line by line.
@@ -27,7 +27,7 @@ join_parent: a,b,f,p=link; l=label a; v=eq l; c=show b
 join_list: a,b,f,p=link; c=show a; e=label b
 = SELECT T1.{c}, T2.{e} FROM {a} AS T1 JOIN {b} AS T2 ON T1.{f} = T2.{p}
 - List each {a.one} {c.say} together with the {b.one} {e.say}.
-- For every {a.one}, show its {c.say} and the {e.say} of its {b.one}.
+- For every {a.one}, show {a.its} {c.say} and the {e.say} of {a.its} {b.one}.
 - Match the {a.many} with their {b.many}: {a.one} {c.say}, then {b.one} {e.say}.
 - Show {a.one} {c.says} and next to them the {e.say} of the {b.one} concerned.
 - Give me {a.one} {c.say} and {b.one} {e.say} side by side.
@@ -38,7 +38,7 @@ join_list_where: a,b,f,p=link; c=show a; e=label b; n=num a; v=cmp n
 - List {a.one} {c.say} and {b.one} {e.say} where the {a.one} {n.say} {v.isform}.
 - Which {a.many} {v.pred}, and who or what do they belong to? Give {a.one} {c.say} and {b.one}
   {e.say}.
-- Pair the {c.say} of each {a.one} {v.post} with the {e.say} of its {b.one}.
+- Pair the {c.say} of each {a.one} {v.post} with the {e.say} of {a.its} {b.one}.
 - I'd like {a.one} {c.say} plus {b.one} {e.say} for every {a.one} {v.post}.
 
 join_count: a,b,f,p=link; k=label b; v=eq k
@@ -78,27 +78,27 @@ join_most: a,b,f,p=link; c=name b
   GROUP BY T2.{p}, T2.{c} ORDER BY COUNT(*) DESC LIMIT 1
 - What is the {c.say} of the {b.one} with the most {a.many}?
 - Which {b.one} has the highest number of {a.many}? Give the {c.say}.
-- Name the {b.one} that tops the list by number of {a.many} (its {c.say}).
+- Name the {b.one} {b.who} tops the list by number of {a.many} ({b.its} {c.say}).
 - Find the {b.one} with more {a.many} than any other and return the {c.say}.
-- Judged by how many {a.many} it has, which {b.one} leads? Show the {c.say}.
+- Judged by number of {a.many}, which {b.one} leads? Show the {c.say}.
 
 join_sum_most: a,b,f,p=link; c=name b; n=sum a
 = SELECT T2.{c} FROM {a} AS T1 JOIN {b} AS T2 ON T1.{f} = T2.{p}
   GROUP BY T2.{p}, T2.{c} ORDER BY SUM(T1.{n}) DESC LIMIT 1
 - What is the {c.say} of the {b.one} with the highest total {a.one} {n.say}?
-- Which {b.one} has the largest combined {n.say} over its {a.many}? Give the {c.say}.
+- Which {b.one} has the largest combined {n.say} over {b.its} {a.many}? Give the {c.say}.
 - Add up {a.one} {n.say} for each {b.one}: who or what comes first? Show the {c.say}.
-- Find the {b.one} whose {a.many} have the greatest summed {n.say} and return its {c.say}.
-- By total {n.say} of its {a.many}, which {b.one} is on top? {c.say} only.
+- Find the {b.one} whose {a.many} have the greatest summed {n.say} and return {b.its} {c.say}.
+- By total {n.say} of {b.its} {a.many}, which {b.one} is on top? {c.say} only.
 
 join_having: a,b,f,p=link; c=name b; h=atleast
 = SELECT T2.{c} FROM {a} AS T1 JOIN {b} AS T2 ON T1.{f} = T2.{p}
   GROUP BY T2.{p}, T2.{c} HAVING COUNT(*) {h}
 - What are the {c.says} of {b.many} with {h.say} {a.many}?
 - Which {b.many} have {h.say} {a.many}? Show the {c.says}.
-- List the {c.say} of each {b.one} that has {h.say} {a.many} to its name.
+- List the {c.say} of each {b.one} {b.who} has {h.say} {a.many} to {b.its} name.
 - Find {b.many} for which we hold {h.say} {a.many}, and give their {c.says}.
-- Give the {c.says} of those {b.many} that can show {h.say} {a.many}.
+- Give the {c.says} of those {b.many} {b.who} can show {h.say} {a.many}.
 
 join_having_shown: a,b,f,p=link; c=name b; h=atleast
 = SELECT T2.{c}, COUNT(*) FROM {a} AS T1 JOIN {b} AS T2 ON T1.{f} = T2.{p}
@@ -121,10 +121,10 @@ join_two_filters: a,b,f,p=link; c=show a; k=label b; v=eq k; n=num a; w=cmp n
 join_extreme: a,b,f,p=link; c=label b; n=num a; m=most
 = SELECT T2.{c} FROM {a} AS T1 JOIN {b} AS T2 ON T1.{f} = T2.{p} ORDER BY T1.{n}{m} LIMIT 1
 - What is the {b.one} {c.say} for the {a.one} with the {m.say} {n.say}?
-- Find the {a.one} with the {m.say} {n.say} and show the {c.say} of its {b.one}.
+- Find the {a.one} with the {m.say} {n.say} and show the {c.say} of {a.its} {b.one}.
 - The single {a.one} with the {m.say} {n.say}: which {b.one} {c.say} goes with it?
 - Give the {c.say} of the {b.one} behind the {a.one} whose {n.say} is {m.say}.
-- Which {b.one} {c.say} belongs to the {a.one} that has the {m.say} {n.say}?
+- Which {b.one} {c.say} belongs to the {a.one} {a.who} has the {m.say} {n.say}?
 
 join_ordered: a,b,f,p=link; c=show a; e=label b; n=num a
 = SELECT T1.{c}, T2.{e} FROM {a} AS T1 JOIN {b} AS T2 ON T1.{f} = T2.{p} ORDER BY T1.{n} DESC
@@ -138,7 +138,7 @@ join_distinct: a,b,f,p=link; c=label b; n=num a; v=cmp n
 = SELECT DISTINCT T2.{c} FROM {a} AS T1 JOIN {b} AS T2 ON T1.{f} = T2.{p} WHERE T1.{n} {v}
 - Which different {b.one} {c.says} occur for {a.many} {v.post}?
 - List, each once, the {b.one} {c.says} behind {a.many} {v.post}.
-- Show the distinct {c.says} of {b.many} that have {a.a_one} {v.post}.
+- Show the distinct {c.says} of {b.many} {b.who} have {a.a_one} {v.post}.
 - For {a.many} {v.post}, give me the unique {b.one} {c.says}.
 - Without repeats, what {b.one} {c.says} turn up among {a.many} {v.post}?
 
@@ -153,7 +153,7 @@ join_date: a,b,f,p=link; c=label b; e=show a; d=date a; v=on d
 join3_filter: a,b,e,f,p,h,q=chain; c=show a; k=label e; v=eq k
 = SELECT T1.{c} FROM {a} AS T1 JOIN {b} AS T2 ON T1.{f} = T2.{p}
   JOIN {e} AS T3 ON T2.{h} = T3.{q} WHERE T3.{k} {v}
-- List the {c.says} of {a.many} {f.rel} {b.many} that are {h.rel} {e.many} {v.post}.
+- List the {c.says} of {a.many} {f.rel} {b.many} {b.who} are {h.rel} {e.many} {v.post}.
 - Show {a.one} {c.says} where the {b.one} is {h.rel} {e.a_one} {v.post}.
 - Going through {b.many}, which {a.one} {c.says} lead to {e.a_one} {v.post}?
 - For {e.many} {v.post}, take all their {b.many} and list the {c.says} of the {a.many} {f.rel}
@@ -165,7 +165,7 @@ join3_count: a,b,e,f,p,h,q=chain; k=label e
   JOIN {e} AS T3 ON T2.{h} = T3.{q} GROUP BY T3.{k}
 - Count the {a.many} by {e.one} {k.say}, going through the {b.many}.
 - Via their {b.one}, break the {a.many} down by {e.one} {k.say} with a count.
-- Per {e.one} {k.say}, how many {a.many} are there across all its {b.many}?
+- Per {e.one} {k.say}, how many {a.many} are there across all {e.its} {b.many}?
 - Roll the {a.many} up from {b.one} to {e.one}: show {e.one} {k.say} and the count.
 - Through the {b.many}, how many {a.many} go with each {e.one} {k.say}?
 
@@ -192,18 +192,18 @@ NESTED = """
 nested_none: a,b,f,p=link; c=name b
 = SELECT {c} FROM {b} WHERE NOT {p} IN (SELECT {f} FROM {a})
 - Which {b.many} have no {a.many} at all? Give the {c.says}.
-- List the {c.says} of {b.many} that have yet to get a single {a.one}.
+- List the {c.says} of {b.many} {b.who} have yet to get a single {a.one}.
 - What are the {c.says} of {b.many} without any {a.many}?
 - Show every {b.one} {c.say} for which no {a.one} exists.
-- Find the {b.many} that never appear in the {a.many}; I need their {c.says}.
+- Find the {b.many} {b.who} never appear in the {a.many}; I need their {c.says}.
 - {c.says} of idle {b.many}, please: those with zero {a.many}.
 
 nested_some: a,b,f,p=link; c=name b; k=label a; v=eq k
 = SELECT {c} FROM {b} WHERE {p} IN (SELECT {f} FROM {a} WHERE {k} {v})
 - Which {b.many} have at least one {a.one} {v.post}? Give the {c.says}, one line per {b.one}.
-- List the {c.say} of each {b.one} that has some {a.one} {v.post}.
+- List the {c.say} of each {b.one} {b.who} has some {a.one} {v.post}.
 - Show the {c.says} of all {b.many} for which there is {a.a_one} {v.post}.
-- Find the {b.many} that appear among the {a.many} {v.post}, and list the {c.say} once per {b.one}.
+- Find the {b.many} {b.who} appear among the {a.many} {v.post}, listing the {c.say} once per {b.one}.
 - What are the {c.says} of the {b.many} having one or more {a.many} {v.post}?
 
 nested_some_num: a,b,f,p=link; c=name b; n=num a; v=cmp n
@@ -211,7 +211,7 @@ nested_some_num: a,b,f,p=link; c=name b; n=num a; v=cmp n
 - Which {b.many} have at least one {a.one} {v.post}? List each {b.one} by {c.say}.
 - Show the {c.say} of every {b.one} with some {a.one} whose {n.say} {v.isform}.
 - For which {b.many} is there {a.a_one} {v.post}? Give the {c.says}.
-- Find the {b.many} that had {a.a_one} {v.post}; name each by {c.say}.
+- Find the {b.many} {b.who} had {a.a_one} {v.post}; name each by {c.say}.
 - One or more {a.many} {v.post} is enough: which {b.one} {c.says} qualify?
 
 nested_none_where: a,b,f,p=link; c=name b; k=label a; v=eq k
@@ -219,14 +219,14 @@ nested_none_where: a,b,f,p=link; c=name b; k=label a; v=eq k
 - Which {b.many} do not have any {a.one} {v.post}? Give the {c.says}.
 - List the {c.says} of {b.many} with no {a.one} {v.post}.
 - Show each {b.one} {c.say} for which there has never been {a.a_one} {v.post}.
-- What are the {c.says} of {b.many} that have yet to see {a.a_one} {v.post}?
-- Leave out every {b.one} that has {a.a_one} {v.post} and list the {c.says} of the others.
+- What are the {c.says} of {b.many} {b.who} have yet to see {a.a_one} {v.post}?
+- Leave out every {b.one} {b.who} has {a.a_one} {v.post} and list the {c.says} of the others.
 
 nested_count_none: a,b,f,p=link
 = SELECT COUNT(*) FROM {b} WHERE NOT {p} IN (SELECT {f} FROM {a})
 - How many {b.many} have no {a.many}?
 - Count the {b.many} without a single {a.one}.
-- What is the number of {b.many} that do not appear in any {a.one}?
+- What is the number of {b.many} {b.who} do not appear in any {a.one}?
 - How many of our {b.many} have yet to get {a.a_one}?
 - For how many {b.many} is there no {a.one} on file?
 
@@ -250,8 +250,8 @@ nested_ties: t=table; c=show t; n=num t; z=maxmin
 = SELECT {c} FROM {t} WHERE {n} = (SELECT {z}({n}) FROM {t})
 - List the {c.says} of all {t.many} whose {n.say} equals the {z.say} one on record.
 - Which {t.many} share the {z.say} {n.say}? Include every tie and give the {c.says}.
-- Show the {c.say} of each {t.one} that ties for the {z.say} {n.say}.
-- The {z.say} {n.say} may occur more than once: list the {c.says} of all {t.many} that have it.
+- Show the {c.say} of each {t.one} {t.who} ties for the {z.say} {n.say}.
+- The {z.say} {n.say} may occur more than once: list the {c.says} of all {t.many} {t.who} have it.
 - Find every {t.one} with the {z.say} {n.say}, ties included, and return the {c.says}.
 
 nested_group_avg: t=table; c=show t; n=num t; k=cat t; v=eq k
@@ -260,13 +260,13 @@ nested_group_avg: t=table; c=show t; n=num t; k=cat t; v=eq k
 - List the {c.says} of {t.many} whose {n.say} exceeds the mean {n.say} for {k.say} {v.val}.
 - Take the average {n.say} of {t.many} {v.post}; which {t.one} {c.says} are above that figure?
 - Show {t.one} {c.says} with a higher {n.say} than {t.many} {v.post} have on average.
-- What are the {c.says} of all {t.many} that beat the average {n.say} of {k.say} {v.val}?
+- What are the {c.says} of all {t.many} {t.who} beat the average {n.say} of {k.say} {v.val}?
 
 nested_beats_all: t=table; c=show t; n=num t; k=cat t; v=eq k
 = SELECT {c} FROM {t} WHERE {n} > (SELECT MAX({n}) FROM {t} WHERE {k} {v})
 - Which {t.many} have a higher {n.say} than every {t.one} {v.post}? Give the {c.says}.
 - List the {c.says} of {t.many} whose {n.say} exceeds the maximum among {t.many} {v.post}.
-- Find the {t.many} that beat all {t.many} {v.post} on {n.say}; show the {c.says}.
+- Find the {t.many} {t.who} beat all {t.many} {v.post} on {n.say}; show the {c.says}.
 - Show the {c.say} of each {t.one} with more {n.say} than the top value for {k.say} {v.val}.
 - Take the largest {n.say} of {t.many} {v.post}: which {t.one} {c.says} lie above it?
 
@@ -274,10 +274,10 @@ nested_same: t=table; c=title t; v=eq c; k=cat t
 = SELECT {c} FROM {t} WHERE {k} IN (SELECT {k} FROM {t} WHERE {c} {v})
 - List the {c.says} of all {t.many} with the same {k.say} as {v.val}, {v.val} included.
 - Which {t.many} share their {k.say} with {v.val}? Give the {c.says} and keep {v.val} in the list.
-- Look up the {k.say} of {v.val} and show the {c.says} of every {t.one} that has it, itself too.
+- Look up the {k.say} of {v.val} and show the {c.says} of every {t.one} {t.who} has it, itself too.
 - Show the {c.say} of each {t.one} whose {k.say} matches that of {v.val} (do not leave {v.val}
   out).
-- {v.val} and all other {t.many} with an identical {k.say}: list the {c.says}.
+- Take {v.val} and all other {t.many} with an identical {k.say}: list the {c.says}.
 
 nested_parent_max: a,b,f,p=link; c=show a; n=num b; z=aboveavg
 = SELECT {c} FROM {a} WHERE {f} IN (SELECT {p} FROM {b} WHERE {n} {z} (SELECT AVG({n}) FROM {b}))
@@ -327,7 +327,7 @@ set_without: t=table; k=cat t; x=cat t; v=eq x
 set_unused_ids: a,b,f,p=link
 = SELECT {p} FROM {b} EXCEPT SELECT {f} FROM {a}
 - Which {b.one} {p.says} never occur in the {a.many}?
-- List the {p.says} of {b.many} that have no {a.one}.
+- List the {p.says} of {b.many} {b.who} have no {a.one}.
 - Show every {b.one} {p.say} not referred to by any {a.one}.
 - Compare {b.many} with {a.many} and return the {b.one} {p.says} that are missing from the latter.
 - Give me the {p.says} of {b.many} still waiting for {a.a_one}.

@@ -13,7 +13,7 @@ select_two: t=table; c=name t; e=other t
 - I want an overview of the {t.many}: {c.say} plus {e.say}.
 - Dump the {c.say} and the {e.say} for each {t.one} on file.
 - What {c.say} and {e.say} does each {t.one} have?
-- Print the {c.says} of our {t.many}, each next to its {e.say}.
+- Print the {c.says} of our {t.many}, each next to {t.its} {e.say}.
 
 select_one: t=table; c=show t
 = SELECT {c} FROM {t}
@@ -29,7 +29,7 @@ select_three: t=table; c=name t; e=other t; x=other t
 - I need three columns on our {t.many}: {c.say}, {e.say} and {x.say}.
 - For every {t.one}, what are the {c.say}, the {e.say} and the {x.say}?
 - Put together a sheet of {t.many} with {c.say}, {e.say} and {x.say}.
-- Show each {t.one} with its {c.say}, its {e.say} and its {x.say}.
+- Show each {t.one} with {t.its} {c.say}, {t.its} {e.say} and {t.its} {x.say}.
 """
 
 FILTER = """
@@ -64,14 +64,14 @@ filter_and: t=table; c=show t; k=cat t; v=eq k; n=num t; w=cmp n
 - List the {c.says} of {t.many} {v.post} that also {w.pred}.
 - Among {t.many} {v.post}, which {w.pred}? Return the {c.says}.
 - Narrow the {t.many} down to those {t.who} {v.pred} and {w.pred}, and show the {c.says}.
-- Give the {c.say} of each {t.one} {v.post}, provided its {n.say} {w.isform}.
+- Give the {c.say} of each {t.one} {v.post}, provided {t.its} {n.say} {w.isform}.
 - Two conditions apply to the {t.many}: {k.say} {v.val}, and {n.a} {w.with}. List the {c.says}.
 - Which {t.many} {t.who} {v.pred} also {w.pred}? I need the {c.says}.
 
 filter_or: t=table; c=show t; k=cat t; v,w=two k
 = SELECT {c} FROM {t} WHERE {k} {v} OR {k} {w}
 - List the {c.says} of {t.many} whose {k.say} is either {v.val} or {w.val}.
-- Give the {c.say} of every {t.one} with {v.val} or {w.val} as its {k.say}.
+- Give the {c.say} of every {t.one} with {v.val} or {w.val} as {t.its} {k.say}.
 - Which {t.many} fall under {k.say} {v.val} or {k.say} {w.val}? Show the {c.says}.
 - I only care about {t.many} where the {k.say} reads {v.val} or {w.val}; get their {c.says}.
 - Fetch {t.one} {c.says} for both {k.says}, {v.val} as well as {w.val}.
@@ -79,7 +79,7 @@ filter_or: t=table; c=show t; k=cat t; v,w=two k
 filter_or_mixed: t=table; c=show t; k=cat t; v=eq k; n=num t; w=cmp n
 = SELECT {c} FROM {t} WHERE {k} {v} OR {n} {w}
 - Show the {c.says} of {t.many} {t.who} {v.pred} or {w.pred}.
-- Flag every {t.one} if its {k.say} is {v.val} or its {n.say} {w.isform}; list the {c.says}.
+- Flag every {t.one} if {t.its} {k.say} is {v.val} or {t.its} {n.say} {w.isform}; list the {c.says}.
 - Which {t.many} meet at least one test: {k.say} {v.val}, or {n.a} {w.with}? Give the {c.says}.
 - Give the {c.says} of {t.many} {v.post}, plus any other {t.many} {w.post}.
 - Either {k.say} {v.val} or {n.a} {w.with} is enough: which {t.one} {c.says} qualify?
@@ -131,12 +131,12 @@ filter_blank: t=table; c=show t; u=blank t
 - List the {c.says} of {t.many} with no {u.say} on record.
 - Which {t.many} are missing {u.a}? Give the {c.says}.
 - For which {t.many} was the {u.say} never filled in? Show the {c.says}.
-- Show the {c.say} of every {t.one} that still lacks {u.a}.
+- Show the {c.say} of every {t.one} {t.who} still lacks {u.a}.
 - Chase up the {t.many} whose {u.say} is blank: I need their {c.says}.
 
 filter_filled: t=table; c=show t; u=blank t
 = SELECT {c} FROM {t} WHERE NOT {u} IS NULL
-- List the {c.says} of {t.many} that do have {u.a} recorded.
+- List the {c.says} of {t.many} {t.who} do have {u.a} recorded.
 - For which {t.many} is the {u.say} known? Give the {c.says}.
 - Show the {c.say} of every {t.one} whose {u.say} has been filled in.
 - Skip the {t.many} without {u.a} and list the {c.says} of the rest.
@@ -145,7 +145,7 @@ filter_filled: t=table; c=show t; u=blank t
 filter_three: t=table; c=show t; k=cat t; v=eq k; x=cat t; y=eq x; n=num t; w=cmp n
 = SELECT {c} FROM {t} WHERE {k} {v} AND {x} {y} AND {n} {w}
 - List the {c.says} of {t.many} with {k.say} {v.val}, {x.say} {y.val} and {n.a} {w.with}.
-- Show the {c.say} of each {t.one} {v.post}, as long as its {x.say} is {y.val} and its {n.say}
+- Show the {c.say} of each {t.one} {v.post}, as long as the {x.say} is {y.val} and the {n.say}
   {w.isform}.
 - All of these must hold: {k.say} {v.val}; {x.say} {y.val}; {n.say} {w.cmp}. Which {t.one}
   {c.says} are left?
@@ -190,15 +190,15 @@ order_adjective: t=table; c=name t; n,z=extreme t
 order_top_adjective: t=table; c=name t; n,z=extreme t
 = SELECT {c} FROM {t} ORDER BY {n}{z} LIMIT 1
 - What is the {c.say} of the {z.say} {t.one}?
-- Name the {z.say} {t.one} (its {c.say}).
+- Name the {z.say} {t.one} ({t.its} {c.say}).
 - Which {t.one} is the {z.say}? Give the {c.say}.
-- Find the single {z.say} {t.one} and return its {c.say}.
+- Find the single {z.say} {t.one} and return {t.its} {c.say}.
 - Among all {t.many}, which one is the {z.say}? I need the {c.say} only.
 
 order_top: t=table; c=show t; n=num t; m=most
 = SELECT {c} FROM {t} ORDER BY {n}{m} LIMIT 1
 - What is the {c.say} of the {t.one} with the {m.say} {n.say}?
-- Which {t.one} has the {m.say} {n.say}? Show its {c.say}.
+- Which {t.one} has the {m.say} {n.say}? Show {t.its} {c.say}.
 - Give the {c.say} of whichever {t.one} holds the {m.say} {n.say}.
 - Find the {t.one} with the {m.say} {n.say} and tell me the {c.say}.
 - Looking at {n.say}, which {t.one} comes out {m.say}? Just the {c.say}.
@@ -208,8 +208,8 @@ order_top_two: t=table; c=name t; n=num t; m=most
 - Show the {c.say} and {n.say} of the {t.one} with the {m.say} {n.say}.
 - Which {t.one} has the {m.say} {n.say}, and how much is it? Give {c.say} and {n.say}.
 - Report {c.say} plus {n.say} for the one {t.one} whose {n.say} is {m.say}.
-- The {t.one} with the {m.say} {n.say}: what are its {c.say} and {n.say}?
-- Identify the {t.one} with the {m.say} {n.say}; I want both its {c.say} and its {n.say}.
+- The {t.one} with the {m.say} {n.say}: what are {t.its} {c.say} and {n.say}?
+- Identify the {t.one} with the {m.say} {n.say}; I want both {t.its} {c.say} and {t.its} {n.say}.
 
 order_limit: t=table; c=name t; n=num t; m=most; q=limit
 = SELECT {c} FROM {t} ORDER BY {n}{m} LIMIT {q}
@@ -240,15 +240,15 @@ order_filter_top: t=table; c=name t; k=cat t; v=eq k; n=num t; m=most
 = SELECT {c} FROM {t} WHERE {k} {v} ORDER BY {n}{m} LIMIT 1
 - Of all {t.many} {v.post}, which has the {m.say} {n.say}? Give the {c.say}.
 - What is the {c.say} of the {t.one} with the {m.say} {n.say} among those {v.post}?
-- Within {k.say} {v.val}, find the {t.one} with the {m.say} {n.say} and show its {c.say}.
-- Consider only {t.many} {v.post}: name the one with the {m.say} {n.say} by its {c.say}.
+- Within {k.say} {v.val}, find the {t.one} with the {m.say} {n.say} and show {t.its} {c.say}.
+- Consider only {t.many} {v.post}: name the one with the {m.say} {n.say} by {t.its} {c.say}.
 - The {m.say} {n.say} for {k.say} {v.val} belongs to which {t.one}? Return the {c.say}.
 
 order_two_columns: t=table; c=name t; n=num t
 = SELECT {c}, {n} FROM {t} ORDER BY {n} DESC
 - Show {c.say} and {n.say} of all {t.many}, highest {n.say} first.
 - Build a league table of {t.many}: {c.say} and {n.say}, highest {n.say} on top.
-- List each {t.one} with its {c.say} and {n.say}, in descending order of {n.say}.
+- List each {t.one} with {t.its} {c.say} and {n.say}, in descending order of {n.say}.
 - Give me the {t.many} ranked by {n.say} from high to low, with {c.say} and {n.say} shown.
 - {c.say} and {n.say} for every {t.one}, please, largest {n.say} at the top.
 

@@ -26,12 +26,12 @@ count_where: t=table; k=cat t; v=eq k
 
 count_num: t=table; n=num t; v=cmp n
 = SELECT COUNT(*) FROM {t} WHERE {n} {v}
-- How many {t.many} {v.pred}?
+- How many {t.many} are there {t.who} {v.pred}?
 - Count the {t.many} whose {n.say} {v.isform}.
-- What is the number of {t.many} {v.post}?
+- What number of {t.many} do we have {v.post}?
 - Tell me how many {t.many} there are {v.post}.
 - {n.a} {v.with}: how many {t.many} does that apply to?
-- Of all the {t.many}, how many come {v.post}?
+- Of all the {t.many}, how many {v.pred}?
 
 count_two: t=table; k=cat t; v=eq k; n=num t; w=cmp n
 = SELECT COUNT(*) FROM {t} WHERE {k} {v} AND {n} {w}
@@ -237,7 +237,7 @@ DATE = """
 date_compare: t=table; c=show t; d=date t; v=on d
 = SELECT {c} FROM {t} WHERE {d} {v}
 - List the {c.says} of {t.many} {v.post}.
-- Which {t.many} {v.pred}? Give the {c.says}.
+- Check the dates: which {t.many} {v.pred}, and what are their {c.says}?
 - Show the {c.say} of every {t.one} whose {d.say} is {v.bare}.
 - Fetch {t.one} {c.says} where the {d.say} falls {v.bare}.
 - I need the {c.says} of all {t.many} {v.post}.
@@ -269,9 +269,9 @@ date_count_year: t=table; d=date t; y=year d
 
 date_count_compare: t=table; d=date t; v=on d
 = SELECT COUNT(*) FROM {t} WHERE {d} {v}
-- How many {t.many} {v.pred}?
+- Counting by date, how many {t.many} {v.pred}?
 - Count the {t.many} whose {d.say} is {v.bare}.
-- What is the number of {t.many} {v.post}?
+- Give the number of {t.many} {v.post}.
 - Tell me how many {t.many} come with {d.a} {v.bare}.
 - By {d.say}, how many of the {t.many} are {v.bare}?
 
@@ -313,12 +313,12 @@ date_group_agg: t=table; d=date t; n=num t; g=agg n
 - Show {g.say} {t.one} {n.say} by the year of the {d.say}.
 - Per year of {d.say}, give the {g.say} {n.say} of the {t.many}.
 - Break the {g.say} {n.say} of the {t.many} down by year, going by {d.say}.
-- How has the {g.say} {n.say} of the {t.many} developed by {d.say} year? Show the year and the figure.
+- Year of {d.say}, then {g.say} {n.say}: give me that table for the {t.many}.
 
 date_extreme: t=table; c=show t; d=date t; z=latest
 = SELECT {c} FROM {t} ORDER BY {d}{z} LIMIT 1
 - What is the {c.say} of the {t.one} with the {z.say} {d.say}?
-- Which {t.one} has the {z.say} {d.say}? Show its {c.say}.
+- Which {t.one} has the {z.say} {d.say}? Show {t.its} {c.say}.
 - Find the {z.say} {d.say} and give the {c.say} of that {t.one}.
 - By {d.say}, which {t.one} comes {z.first}? {c.say} only.
 - Give me the {c.say} of the one {t.one} whose {d.say} is the {z.say}.
@@ -343,7 +343,7 @@ date_filter: t=table; c=show t; d=date t; v=on d; k=cat t; w=eq k
 = SELECT {c} FROM {t} WHERE {k} {w} AND {d} {v}
 - List the {c.says} of {t.many} {w.post} that also {v.pred}.
 - Among {t.many} {w.post}, which have {d.a} {v.bare}? Show the {c.says}.
-- Show the {c.say} of each {t.one} {w.post} if its {d.say} is {v.bare}.
+- Show the {c.say} of each {t.one} {w.post} if {t.its} {d.say} is {v.bare}.
 - Which {t.one} {c.says} have {k.say} {w.val} and {d.a} {v.bare}?
 - For {k.say} {w.val}, give the {c.says} of {t.many} {v.post}.
 """

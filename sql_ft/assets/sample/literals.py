@@ -159,7 +159,9 @@ class LiteralWriter:
     def _date(self, column: Column, first_year: int, last_year: int) -> tuple[str, str]:
         year = self._rng.randint(first_year, last_year)
         month = self._rng.randint(1, 12)
-        day = self._rng.choice((1, 1, 15, self._rng.randint(1, 28), calendar.mdays[month]))
+        day = self._rng.choice(
+            (1, 1, 15, self._rng.randint(1, 28), calendar.monthrange(year, month)[1])
+        )
         iso = f"{year:04d}-{month:02d}-{day:02d}"
         return iso, wording.spoken_date(year, month, day) if self._spoken_dates else iso
 
@@ -173,7 +175,8 @@ class LiteralWriter:
         predicates = [f"have {noun} {bare}"]
         if column.phrase:
             after += [f"{column.phrase} {bare}"] * 2
-            predicates += [f"were {column.phrase} {bare}"]
+            if not column.phrase.endswith("ing"):
+                predicates += [f"were {column.phrase} {bare}"]
         words = {
             "bare": bare,
             "post": self._rng.choice(after),

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from functools import cache
 
-from sql_ft.assets.sample import schemas_trade, schemas_transport
+from sql_ft.assets.sample import (
+    schemas_care,
+    schemas_industry,
+    schemas_services,
+    schemas_trade,
+    schemas_transport,
+)
 from sql_ft.assets.sample.domain import Schema, parse_schemas
 
-_TEXTS = (schemas_transport.TEXT, schemas_trade.TEXT)
+_TEXTS = (
+    schemas_transport.TEXT,
+    schemas_trade.TEXT,
+    schemas_care.TEXT,
+    schemas_industry.TEXT,
+    schemas_services.TEXT,
+)
 
 
 @cache

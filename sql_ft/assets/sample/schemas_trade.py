@@ -12,14 +12,14 @@ invoices: invoice/invoices, bill/bills
   invoice_no id -> invoice number
   tenant_id fk tenants issued to
   amount_due num 20..9000 -> amount due ^ largest/smallest
-  currency cat EUR, USD, GBP, SEK
+  currency cat EUR, USD, GBP, SEK -> currency, billing currency
   issued_on date 2021..2024 -> issue date @ issued
   paid_on date? 2021..2024 -> payment date
 invoice_lines: invoice line/invoice lines, line item/line items
   line_id id
   invoice_no fk invoices listed on
   feature cat storage, API calls, support, add-on -> feature, feature billed
-  units num 1..500 -> number of units, units billed
+  units num 1..500 -> number of units, unit count
   unit_price rate 1.0..60.0 -> unit price
   = units * unit_price
 
@@ -27,7 +27,7 @@ invoice_lines: invoice line/invoice lines, line item/line items
 suppliers: supplier/suppliers, nursery/nurseries
   supplier_id id
   supplier_name name Greenholm, Larkspur Farm, Oakvale, Petal Bros, Rootstock -> name
-  county cat Kent, Devon, Norfolk, Fife, Antrim @ located in
+  county cat Kent, Devon, Norfolk, Fife, Antrim -> county, home county @ located in
   lead_days num 2..30 -> lead time in days, lead time ^ slowest/fastest
 plants: plant/plants, plant line/plant lines
   plant_id id
@@ -40,9 +40,9 @@ plants: plant/plants, plant line/plant lines
 orders_placed: order/orders, purchase order/purchase orders
   po_id id -> purchase order number
   plant_id fk plants placed for
-  quantity num 5..600
+  quantity num 5..600 -> quantity, quantity ordered
   placed_on date 2021..2024 -> order date @ placed
-  state cat draft, sent, received, cancelled
+  state cat draft, sent, received, cancelled -> state, order status
 
 [pallet_warehouse]
 aisles: aisle/aisles, rack row/rack rows
@@ -66,27 +66,27 @@ stock_items: stock item/stock items, article/articles
 !pickers: picker/pickers, warehouse worker/warehouse workers
   picker_id id
   picker_name name Tove Lind, Uri Katz, Vera Holm, Will Tanner, Xenia Popa -> name
-  shift cat early, late, night, weekend
+  shift cat early, late, night, weekend -> shift, working shift
   aisle_id fk aisles working in
-  lines_per_hour num 40..190 -> lines picked per hour, pick rate ^ fastest/slowest
+  lines_per_hour num 40..190 -> pick rate per hour, hourly pick rate ^ fastest/slowest
 
 [online_bookshop]
 publishers: publisher/publishers, publishing house/publishing houses
   publisher_id id
   publisher_name name Anvil Press, Lanternfish, Mosaic House, Quill & Co -> name
-  city cat Leeds, Boston, Porto, Lyon, Utrecht @ based in
+  city cat Leeds, Boston, Porto, Lyon, Utrecht -> city, home city @ based in
 books: book/books, title/titles
   isbn id -> ISBN
   publisher_id fk publishers brought out by
   title name Salt Roads, The Paper Orchard, Iron Weather, Night Ledger -> title
-  genre cat crime, poetry, history, travel, science
+  genre cat crime, poetry, history, travel, science -> genre, subject area
   list_price rate 5.0..60.0 -> list price, price ^ dearest/cheapest
   pages num 80..900 -> number of pages, page count ^ longest/shortest
   released date 2010..2024 -> release date @ released
 sales: sale/sales, book sale/book sales
   sale_id id
   isbn fk books made of
-  copies num 1..40 -> number of copies, copies sold
+  copies num 1..40 -> number of copies, copy count
   sale_channel cat web, app, phone, marketplace -> sales channel
   sold_on date 2022..2024 -> sale date
 
@@ -94,7 +94,7 @@ sales: sale/sales, book sale/book sales
 farms: farm/farms, grower/growers
   farm_id id
   farm_name name Alta Vista, Boa Sorte, El Nido, Kilima, Santa Rita -> farm name, name
-  country cat Brazil, Ethiopia, Peru, Kenya, Sumatra @ located in
+  country cat Brazil, Ethiopia, Peru, Kenya, Sumatra -> country, country of origin @ located in
   altitude_m num 600..2200 -> altitude in metres, altitude ^ highest/lowest
 lots: lot/lots, coffee lot/coffee lots
   lot_id id
@@ -134,7 +134,7 @@ returns: return/returns, returned item/returned items
 estates: estate/estates, winery/wineries
   estate_id id
   estate_name name Chateau Brume, Quinta Alba, Weingut Sonn, Domaine Roc -> estate name, name
-  appellation cat Loire, Douro, Mosel, Rioja, Etna
+  appellation cat Loire, Douro, Mosel, Rioja, Etna -> appellation, wine region
   hectares num 3..140 -> vineyard area in hectares, vineyard area ^ largest/smallest
 wines: wine/wines, bottle type/bottle types
   wine_id id
@@ -156,7 +156,7 @@ tastings: tasting/tastings, tasting note/tasting notes
 tools: tool/tools, machine/machines
   tool_id id
   tool_name name Concrete Saw, Floor Sander, Mini Digger, Tile Cutter, Generator -> name
-  category cat cutting, lifting, earthmoving, power, cleaning
+  category cat cutting, lifting, earthmoving, power, cleaning -> category, type of equipment
   day_rate num 12..320 -> day rate, price per day ^ dearest/cheapest
   bought_on date 2015..2023 -> purchase date @ bought
 contractors: contractor/contractors, trade customer/trade customers
@@ -178,28 +178,28 @@ loans: loan/loans, tool loan/tool loans
   shopper_id id
   shopper_name name Amy Dunn, Ben Osei, Chloe Marsh, Dina Aziz, Eli Roth -> name
   postcode_area cat BS, CF, EX, GL, SN -> postcode area @ living in
-  loyalty_points num 0..5200 -> loyalty points
+  loyalty_points num 0..5200 -> loyalty point balance, number of loyalty points
   email text? -> email address
 baskets: basket/baskets, grocery order/grocery orders
   basket_id id
   shopper_id fk shoppers placed by
   slot cat morning, midday, evening, late -> delivery slot
   total rate 12.0..240.0 -> order total, basket value ^ biggest/smallest
-  delivery_fee rate 0.0..8.0 -> delivery fee
+  delivery_fee rate 0.0..8.0 -> delivery fee, delivery charge
   ordered_on date 2022..2024 -> order date @ ordered
   = total + delivery_fee
 basket_lines: basket line/basket lines, product line/product lines
   line_id id
   basket_id fk baskets contained in
   product cat bread, milk, apples, rice, detergent
-  pieces num 1..24 -> number of pieces, pieces ordered
+  pieces num 1..24 -> number of pieces, piece count
   substituted_by text? -> substitute
 
 [toy_importer]
 factories: factory/factories, plant/plants
   factory_id id
   factory_name name Bluegum Works, Lotus Line, Panda Plast, Tamarind -> name
-  nation cat Vietnam, China, Poland, Mexico @ located in
+  nation cat Vietnam, China, Poland, Mexico -> nation, country @ located in
   audit_score rate 40..100 -> audit score
 toys: toy/toys, article/articles
   toy_id id
@@ -225,8 +225,8 @@ auction_lots: lot/lots, auction lot/auction lots
   lot_no id -> lot number
   consignor_id fk consignors consigned by
   description name Oak Settle, Silver Ewer, Delft Tile, Brass Sextant -> description
-  period cat Georgian, Victorian, Tudor, Art Deco
-  estimate num 50..9000 -> estimate
+  period cat Georgian, Victorian, Tudor, Art Deco -> period, era
+  estimate num 50..9000 -> estimate, estimated value -> estimate
   hammer_price num? 40..14000 -> hammer price ^ most expensive/cheapest
   sale_date date 2020..2024 -> sale date
   = hammer_price - estimate
@@ -254,12 +254,12 @@ defects: defect/defects, quality defect/quality defects
   reel_id fk reels found on
   defect_kind cat hole, wrinkle, stain, edge crack -> defect type
   position_m num 5..9000 -> position in metres, position
-  severity rate 1..5
+  severity rate 1..5 -> severity, severity score
 
 [print_on_demand]
 !designers: designer/designers, artist/artists
   designer_id id
-  handle name inkfox, mono_moth, palegreen, quietline, zigzag -> handle
+  handle name inkfox, mono_moth, palegreen, quietline, zigzag -> handle, user name -> handle
   royalty_pct rate 5..40 -> royalty percentage, royalty
   country cat Canada, Chile, Finland, India @ living in
 designs: design/designs, artwork/artworks

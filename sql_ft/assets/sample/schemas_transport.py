@@ -15,13 +15,13 @@ crossings: crossing/crossings, sailing/sailings
   fare num 12..95 -> fare, ticket price ^ priciest/cheapest
   passengers num 20..850 -> number of passengers, passenger count
   sailed_on date 2019..2024 -> sailing date
-  delay_reason cat? fog, engine fault, crew shortage, high seas -> delay reason
+  delay_reason cat? fog, engine fault, crew shortage, high seas -> delay reason, cause of the delay
 
 [parcel_hub]
 depots: depot/depots, hub/hubs
   depot_id id
   depot_name name Mill Lane, Eastgate, Harrow Park, Stonebridge, Quayside
-  region cat North, South, Midlands, Coast
+  region cat North, South, Midlands, Coast -> region, area
   dock_doors num 4..60 -> number of dock doors
 parcels: parcel/parcels, package/packages
   parcel_id id -> tracking number
@@ -35,7 +35,7 @@ parcels: parcel/parcels, package/packages
   full_name name Ada Moss, Bo Lindahl, Carla Reyes, Dev Patel, Ewa Nowak -> name
   depot_id fk depots based at
   van_size cat small, medium, large -> van size
-  hourly_pay rate 11.0..24.0 -> hourly pay
+  hourly_pay rate 11.0..24.0 -> hourly pay, hourly wage
 
 [rail_freight]
 wagons: wagon/wagons, railcar/railcars
@@ -47,7 +47,7 @@ wagons: wagon/wagons, railcar/railcars
 hauls: haul/hauls, freight run/freight runs
   haul_id id
   wagon_no fk wagons done with
-  cargo cat grain, steel coil, cement, diesel, timber
+  cargo cat grain, steel coil, cement, diesel, timber -> cargo, load
   km num 60..1900 -> distance in km, distance ^ longest/shortest
   toll_cost num 150..4200 -> toll cost
   departed_on date 2020..2024 -> departure date
@@ -57,7 +57,7 @@ hauls: haul/hauls, freight run/freight runs
 stations: station/stations, dock/docks
   station_id id
   station_name name Opera, Riverside, Old Mint, Tech Campus, Market Hall
-  district cat Centre, Harbour, University, Westend
+  district cat Centre, Harbour, University, Westend -> district, part of town
   slots num 6..48 -> number of slots, slot count
 rides: ride/rides, trip/trips
   ride_id id
@@ -93,19 +93,19 @@ aircraft: aircraft/aircraft, plane/planes
   tail_no id -> tail number
   model_name name Falcon 8, Orion Jet, Skylark, Swift 200, Condor X -> model name, model
   range_km num 1200..11000 -> range in km, range
-  hangar cat Alpha, Bravo, Delta, Foxtrot @ kept in
+  hangar cat Alpha, Bravo, Delta, Foxtrot -> hangar, home hangar @ kept in
 charters: charter/charters, booking/bookings
   charter_id id
   tail_no fk aircraft flown with
   client_id fk clients booked by
-  destination cat Malaga, Oslo, Dubrovnik, Tunis, Bergen @ going to
+  destination cat Malaga, Oslo, Dubrovnik, Tunis, Bergen -> destination, destination city @ going to
   price_eur num 4000..86000 -> price in euros, price ^ most expensive/cheapest
   flight_date date 2021..2024 -> flight date
 clients: client/clients, account/accounts
   client_id id
   client_name name Halden Group, Vance Media, Torre Capital, Nimbus Labs
   tier cat silver, gold, platinum, trial
-  credit_limit num 10000..250000 -> credit limit
+  credit_limit num 10000..250000 -> credit limit, maximum credit
 
 [port_authority]
 berths: berth/berths, quay place/quay places
@@ -126,14 +126,14 @@ port_calls: port call/port calls, ship visit/ship visits
 !drivers: driver/drivers, cabbie/cabbies
   drv_id id -> driver ID, ID
   drv_name name Hugo Sand, Irma Falk, Jonas Pike, Kira Novak, Lars Munk -> name
-  licence_class cat A, B, C, D -> licence class
-  years_driving num 1..38 -> years of driving ^ most experienced/least experienced
+  licence_class cat B1, B96, C1, D1 -> licence class
+  years_driving num 1..38 -> driving experience in years ^ most experienced/least experienced
   home_borough cat Northgate, Eastham, Lowtown, Parkside -> home borough @ living in
 fares: fare/fares, job/jobs
   fare_id id
   drv_id fk drivers driven by
   amount rate 5.0..88.0 -> amount, sum paid
-  tip rate? 0.5..20.0 -> tip
+  tip rate? 0.5..20.0 -> tip, gratuity
   pay_method cat cash, card, app, invoice -> payment method @ paid by
   fare_date date 2022..2024 -> fare date
   = amount + tip
@@ -149,8 +149,8 @@ jobs: removal/removals, move/moves
   crew_id fk crews carried out by
   origin_city cat Bonn, Lille, Graz, Turin, Ghent -> origin city @ starting in
   volume_m3 num 5..120 -> volume in cubic metres, volume ^ largest/smallest
-  hours num 2..30 -> hours worked, number of hours
-  hourly_rate num 40..160 -> hourly rate
+  hours num 2..30 -> number of hours
+  hourly_rate num 40..160 -> hourly rate, rate per hour
   moved_on date 2021..2024 -> moving date
   = hours * hourly_rate
 
@@ -158,7 +158,7 @@ jobs: removal/removals, move/moves
 importers: importer/importers, importing firm/importing firms
   importer_id id
   firm_name name Almond & Co, Baltic Trade, Cobalt Goods, Delphi Foods -> firm name, name
-  home_country cat Spain, Latvia, Ireland, Austria, Cyprus -> home country @ established in
+  home_country cat Spain, Latvia, Ireland, Austria, Cyprus -> home country, country @ established in
   bond_amount num 5000..90000 -> bond amount
 declarations: declaration/declarations, customs entry/customs entries
   decl_no id -> declaration number
@@ -179,7 +179,7 @@ trucks: reefer truck/reefer trucks, truck/trucks
 deliveries: delivery/deliveries, drop/drops
   delivery_id id
   truck_id fk trucks made with
-  product cat vaccines, ice cream, seafood, flowers, dairy
+  product cat vaccines, ice cream, seafood, flowers, dairy -> product, product carried
   temp_c rate 1.0..9.0 -> temperature in degrees, temperature ^ warmest/coldest
   pallets num 1..33 -> number of pallets, pallet count
   delivered_on date 2022..2024 -> delivery date @ delivered
@@ -189,14 +189,14 @@ deliveries: delivery/deliveries, drop/drops
 boats: narrowboat/narrowboats, boat/boats
   boat_id id
   boat_name name Heron Song, Lazy Otter, Molly May, Slow Tide, Old Jasper
-  berths num 2..12 -> number of berths, sleeping places
+  berths num 2..12 -> number of berths, number of sleeping places
   weekly_price num 350..2400 -> weekly price ^ dearest/cheapest
   marina cat Braunston, Gayton, Whixall, Stourport @ moored at
 hires: hire/hires, rental/rentals
   hire_id id
   boat_id fk boats made for
   weeks num 1..4 -> number of weeks
-  deposit num 50..600
+  deposit num 50..600 -> deposit, security deposit
   start_date date 2021..2024 -> start date @ starting
   channel cat website, phone, agency, walk-in -> booking channel @ booked by
 """

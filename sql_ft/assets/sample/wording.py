@@ -99,8 +99,8 @@ def pluralize(phrase: str) -> str:
 
 def article(phrase: str) -> str:
     """The phrase with "a" or "an" before it."""
-    sounds_like_consonant = re.match(r"(?i)(uni|use|usa|one|eu)", phrase)
-    vowel = phrase[:1].lower() in "aeiou" and not sounds_like_consonant
+    consonant = re.match(r"(?i)(uni|use|usa|one|eu)", phrase)
+    vowel = re.match(r"(?i)([aeiou]|hour\b)", phrase) and not consonant
     return ("an " if vowel else "a ") + phrase
 
 
@@ -126,6 +126,7 @@ def spoken_date(year: int, month: int, day: int) -> str:
 
 
 def finish_sentence(text: str) -> str:
-    """The text with a capital letter and without the stutter of "title titles"."""
+    """The text with capital letters, and without the stutter of "title titles"."""
     text = re.sub(r"(?i)\b([a-z]{2,}) (?=\1(?:s|es)?\b)", "", text)
+    text = re.sub(r"(?<=[?.] )[a-z]", lambda letter: letter[0].upper(), text)
     return text[:1].upper() + text[1:]
