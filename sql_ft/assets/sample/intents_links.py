@@ -203,7 +203,7 @@ nested_some: a,b,f,p=link; c=name b; k=label a; v=eq k
 - Which {b.many} have at least one {a.one} {v.post}? Give the {c.says}, one line per {b.one}.
 - List the {c.say} of each {b.one} {b.who} has some {a.one} {v.post}.
 - Show the {c.says} of all {b.many} for which there is {a.a_one} {v.post}.
-- Find the {b.many} {b.who} appear among the {a.many} {v.post}, listing the {c.say} once per {b.one}.
+- Find {b.many} {b.who} appear among the {a.many} {v.post}, with the {c.say} once per {b.one}.
 - What are the {c.says} of the {b.many} having one or more {a.many} {v.post}?
 
 nested_some_num: a,b,f,p=link; c=name b; n=num a; v=cmp n

@@ -50,7 +50,7 @@ furnaces: furnace/furnaces
 castings: casting/castings, cast part/cast parts
   casting_id id
   furnace_id fk furnaces poured from
-  alloy cat 304L, Duplex, Inconel, Mild -> alloy, metal -> alloy @ made of
+  alloy cat 304L, Duplex, Inconel, Mild -> alloy, metal @ made of
   mass_kg num 4..5200 -> mass in kg, mass ^ heaviest/lightest
   scrap_kg num 0..400 -> scrap in kg
   poured_on date 2022..2024 -> casting date @ poured

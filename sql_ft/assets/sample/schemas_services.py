@@ -100,7 +100,7 @@ films: film/films, movie/movies
 rentals: rental/rentals, stream/streams
   rental_id id
   film_id fk films of
-  device cat TV, tablet, phone, laptop -> device, playback device -> device @ watched on
+  device cat TV, tablet, phone, laptop -> device, playback device @ watched on
   fee rate 1.0..8.0 -> rental fee
   rented_on date 2022..2024 -> rental date
   rating rate? 1..5 -> rating, viewer rating

@@ -226,7 +226,7 @@ auction_lots: lot/lots, auction lot/auction lots
   consignor_id fk consignors consigned by
   description name Oak Settle, Silver Ewer, Delft Tile, Brass Sextant -> description
   period cat Georgian, Victorian, Tudor, Art Deco -> period, era
-  estimate num 50..9000 -> estimate, estimated value -> estimate
+  estimate num 50..9000 -> estimate, estimated value
   hammer_price num? 40..14000 -> hammer price ^ most expensive/cheapest
   sale_date date 2020..2024 -> sale date
   = hammer_price - estimate
@@ -259,7 +259,7 @@ defects: defect/defects, quality defect/quality defects
 [print_on_demand]
 !designers: designer/designers, artist/artists
   designer_id id
-  handle name inkfox, mono_moth, palegreen, quietline, zigzag -> handle, user name -> handle
+  handle name inkfox, mono_moth, palegreen, quietline, zigzag -> handle, user name
   royalty_pct rate 5..40 -> royalty percentage, royalty
   country cat Canada, Chile, Finland, India @ living in
 designs: design/designs, artwork/artworks
