@@ -8,11 +8,17 @@ from verdict_factory import make_prediction
 from sql_ft.config import EvaluationConfig
 from sql_ft.errors import EvaluationError
 from sql_ft.evaluation import evaluator
-from sql_ft.evaluation.evalset import build_evaluation_set
+from sql_ft.evaluation.evalset_storage import EvaluationItem, EvaluationSet
 from sql_ft.evaluation.evaluator import EVALUATOR_VERSION, evaluator_hash, score_predictions
+from sql_ft.evaluation.rules import sandbox_limits
+from sql_ft.execution.compare import is_ordered, order_key_positions
+from sql_ft.execution.databases import Database
+from sql_ft.execution.dialect import translate
+from sql_ft.execution.sandbox import Job, Sandbox
+from sql_ft.execution.schema import parse_schema
 from sql_ft.records import Outcome, Sample
 
-CONFIG = EvaluationConfig(workers=2, databases_per_sample=3, query_timeout_s=1.0)
+CONFIG = EvaluationConfig(workers=2, query_timeout_s=1.0)
 HEAD = "CREATE TABLE head (name VARCHAR, age INTEGER)"
 GOLDS = {
     "count": "SELECT COUNT(*) FROM head WHERE age > 56",
@@ -23,15 +29,55 @@ GOLDS = {
 }
 
 
+# Two databases made by hand: an empty-handed one, and one with duplicates, a tie, a NULL
+# and the boundary.
+DATABASES = (
+    Database("d0", {"head": [("Ann", 57), ("Bob", 20), ("Bob", 56)]}),
+    Database(
+        "d1",
+        {"head": [("Ann", 60), ("Ann", 60), ("Cid", 61), ("Dee", 56), ("Eve", None), (None, 70)]},
+    ),
+)
+
+
+def make_set(golds, databases=DATABASES, context=HEAD):
+    schema = parse_schema(context)
+    translated = {name: translate(gold, schema) for name, gold in golds.items()}
+    with Sandbox(sandbox_limits(CONFIG), workers=1) as sandbox:
+        results = sandbox.run(
+            [
+                Job(name, schema, databases, {"gold": query.sql})
+                for name, query in translated.items()
+            ]
+        )
+    return EvaluationSet(
+        entries=tuple(
+            EvaluationItem(
+                sample=Sample(name, "A question?", context, golds[name], f"g-{name}"),
+                gold_sql=query.sql,
+                schema=schema,
+                ordered=is_ordered(query.tree),
+                order_keys=order_key_positions(query.tree),
+                databases=databases,
+                gold_results=result.results["gold"],
+            )
+            for (name, query), result in zip(translated.items(), results, strict=True)
+        ),
+        dialect="sqlite",
+        key="by hand",
+    )
+
+
 @pytest.fixture(scope="module")
-def evaluation_set(tmp_path_factory):
-    samples = [
-        Sample(name, "Which heads are older than 56?", HEAD, gold, f"g-{name}")
-        for name, gold in GOLDS.items()
-    ]
-    built = build_evaluation_set(samples, CONFIG, tmp_path_factory.mktemp("set"))
-    assert [item.sample.id for item in built.items] == ["count", "list", "order", "group"]
-    return built
+def evaluation_set():
+    made = make_set({name: gold for name, gold in GOLDS.items() if name != "bad"})
+    excluded = EvaluationItem(
+        sample=Sample("bad", "A question?", HEAD, GOLDS["bad"], "g-bad"),
+        gold_sql=GOLDS["bad"],
+        exclusion="gold:unknown_column",
+        exclusion_detail="no column nope",
+    )
+    return EvaluationSet((*made.entries, excluded), dialect=made.dialect, key=made.key)
 
 
 def score(evaluation_set, config=CONFIG, arm="candidate", **sql):
