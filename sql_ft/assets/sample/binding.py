@@ -7,12 +7,15 @@ nothing suitable raises `NoFitError`, and the generator tries another schema.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping, Sequence
 
 from sql_ft.assets.sample import wording
 from sql_ft.assets.sample.domain import Column, Role, Schema, Table
 from sql_ft.assets.sample.literals import LiteralWriter
 from sql_ft.assets.sample.slots import Slot
+
+_COMPACT_PLACES = re.compile(r"(?:(?<=\.one\} \{)(?=\w\.say)|(?<=\{)(?=\w\.says))(\w)")
 
 
 class NoFitError(Exception):
@@ -26,13 +29,20 @@ class Binder:
         rng: Source of all choices.
         schema: The business asked about.
         literals: How this row writes literals in SQL and in the question.
+        phrasing: The question template, which decides where short names are wanted.
     """
 
-    def __init__(self, rng: random.Random, schema: Schema, literals: LiteralWriter) -> None:
+    def __init__(
+        self, rng: random.Random, schema: Schema, literals: LiteralWriter, phrasing: str
+    ) -> None:
         self.rng = rng
         self.schema = schema
         self.literals = literals
         self.slots: dict[str, Slot] = {}
+        # "The game numbers of moves" reads badly: after a noun, and in the plural, a
+        # column goes by a name without "of" if it has one.
+        self._compact = set(_COMPACT_PLACES.findall(phrasing))
+        self._wants_compact = False
         self.used: dict[str, list[str]] = {}
 
     def bind(self, needs: Sequence[tuple[tuple[str, ...], str]]) -> dict[str, Slot]:
@@ -43,6 +53,7 @@ class Binder:
         """
         for variables, statement in needs:
             verb, *arguments = statement.split()
+            self._wants_compact = any(variable in self._compact for variable in variables)
             slots = getattr(self, f"_bind_{verb}")(*arguments)
             for variable, slot in zip(variables, slots, strict=True):
                 self.slots[variable] = slot
@@ -126,9 +137,12 @@ class Binder:
     # Columns
 
     def _column_slot(self, table: Table, column: Column) -> Slot:
-        say = column.says[0]
-        if len(column.says) > 1 and self.rng.random() < 0.4:
-            say = self.rng.choice(column.says[1:])
+        says = column.says
+        if self._wants_compact:
+            says = tuple(say for say in says if " of " not in say) or says
+        say = says[0]
+        if len(says) > 1 and self.rng.random() < 0.4:
+            say = self.rng.choice(says[1:])
         columns = self.used.setdefault(table.name, [])
         if column.name not in columns:
             columns.append(column.name)

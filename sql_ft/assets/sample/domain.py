@@ -80,7 +80,7 @@ class Column:
         if self.is_numeric:
             return "REAL" if self.decimals else "INTEGER"
         if self.role in ("id", "fk"):
-            return "INTEGER"
+            return "INTEGER" if self.name.lower().endswith(("id", "no")) else "VARCHAR"
         return "DATE" if self.role == "date" else "VARCHAR"
 
 

@@ -113,7 +113,7 @@ def _try_schemas(
 def _write_row(
     rng: random.Random, schema: Schema, intent: Intent, phrasing: Phrasing
 ) -> dict[str, str] | None:
-    binder = Binder(rng, schema, LiteralWriter(rng, schema))
+    binder = Binder(rng, schema, LiteralWriter(rng, schema), phrasing.text)
     try:
         slots = binder.bind(intent.needs)
     except NoFitError:

@@ -274,7 +274,7 @@ nested_same: t=table; c=title t; v=eq c; k=cat t
 = SELECT {c} FROM {t} WHERE {k} IN (SELECT {k} FROM {t} WHERE {c} {v})
 - List the {c.says} of all {t.many} with the same {k.say} as {v.val}, {v.val} included.
 - Which {t.many} share their {k.say} with {v.val}? Give the {c.says} and keep {v.val} in the list.
-- Look up the {k.say} of {v.val} and show the {c.says} of every {t.one} {t.who} has it, itself too.
+- Look up the {k.say} of {v.val} and show the {c.says} of every {t.one} {t.who} has it, {v.val} too.
 - Show the {c.say} of each {t.one} whose {k.say} matches that of {v.val} (do not leave {v.val}
   out).
 - Take {v.val} and all other {t.many} with an identical {k.say}: list the {c.says}.

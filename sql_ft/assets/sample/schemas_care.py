@@ -11,7 +11,7 @@ TEXT = """
 !patients: patient/patients
   patient_id id
   patient_name name Agnes Row, Bruno Klee, Celia Ford, Dario Nunes, Edda Lie -> name
-  birth_date date 1938..2019 -> date of birth @ born
+  birth_date date 1938..2019 -> date of birth, birth date @ born
   insurer cat Medisure, NordCare, Publica, none -> health insurer @ insured with
   phone text? -> phone number
 visits: visit/visits, appointment/appointments
@@ -34,11 +34,11 @@ pets: pet/pets, animal/animals
   pet_name name Biscuit, Duke, Miso, Olive, Pepper, Shadow -> name
   species cat dog, cat, rabbit, parrot, tortoise -> species, kind of animal
   weight_kg rate 0.5..60.0 -> weight in kg, weight ^ heaviest/lightest
-  born_on date 2008..2023 -> date of birth @ born
+  born_on date 2008..2023 -> date of birth, birth date @ born
 treatments: treatment/treatments, procedure/procedures
   treatment_id id
   pet_id fk pets given to
-  procedure_kind cat vaccination, dental, surgery, check-up -> type of procedure
+  procedure_kind cat vaccination, dental, surgery, check-up -> type of procedure, procedure type
   cost num 25..1900 -> cost, price ^ most expensive/cheapest
   treated_on date 2021..2024 -> treatment date @ carried out
   follow_up date? 2022..2025 -> follow-up date
@@ -64,11 +64,11 @@ policyholders: policyholder/policyholders, household/households
   holder_id id
   holder_name name Arden, Bellamy, Calloway, Draper, Everett -> family name, name
   region cat Highlands, Lowlands, Islands, Border -> region, area @ living in
-  claim_free_years num 0..25 -> number of claim-free years
+  claim_free_years rate 0..25 -> number of claim-free years, claim-free period in years
 policies: policy/policies, contract/contracts
   policy_no id -> policy number
   holder_id fk policyholders held by
-  cover_type cat contents, buildings, combined, landlord -> type of cover
+  cover_type cat contents, buildings, combined, landlord -> type of cover, cover type
   premium num 90..2100 -> yearly premium, premium ^ dearest/cheapest
   excess num 50..1000 -> excess
   starts_on date 2019..2024 -> start date @ starting
@@ -76,7 +76,7 @@ claims: claim/claims, loss/losses
   claim_no id -> claim number
   policy_no fk policies made under
   cause cat storm, theft, fire, leak, glass -> cause, cause of damage @ caused by
-  claimed num 80..42000 -> amount claimed, claim amount ^ largest/smallest
+  claimed num 80..42000 -> amount claimed, claim amount
   paid_out num? 0..40000 -> amount paid out
   reported_on date 2020..2024 -> report date @ reported
   = claimed - paid_out
@@ -85,7 +85,7 @@ claims: claim/claims, loss/losses
 !drivers: driver/drivers, motorist/motorists
   DriverId id
   DriverName name Kay Lowe, Liv Berg, Max Orr, Noa Stein, Otis Ray -> name
-  Age num 18..84 ^ oldest/youngest
+  Age rate 18..84 -> age @ aged ^ oldest/youngest
   LicenceSince date 1970..2022 -> licence date @ licensed
   Points num 0..11 -> number of penalty points, penalty point total
 cars: car/cars, insured car/insured cars
@@ -106,7 +106,7 @@ accidents: accident/accidents, crash/crashes
   teacher_id id
   teacher_name name Paola Riva, Quentin Roux, Rita Sousa, Sven Dahl, Tara Quinn -> name
   native_language cat Italian, French, Portuguese, Swedish -> native language
-  hourly_fee num 18..70 -> hourly fee ^ most expensive/cheapest
+  hourly_fee rate 18..70 -> hourly fee ^ most expensive/cheapest
 classes: class/classes, course/courses
   class_id id
   teacher_id fk teachers taught by
@@ -124,14 +124,14 @@ enrolments: enrolment/enrolments, registration/registrations
   learner_id id
   learner_name name Ugo Bass, Vida Cole, Wes Hahn, Xia Lu, Yara Saab -> name
   home_town cat Cork, Galway, Sligo, Tralee -> home town @ living in
-  age num 16..71 -> age, age in years ^ oldest/youngest
+  age rate 16..71 -> age, age in years @ aged ^ oldest/youngest
 
 [nursery_school]
 groups_list: play group/play groups, nursery group/nursery groups
   group_id id
   group_name name Hedgehogs, Ladybirds, Otters, Sparrows -> name
   room cat Sunny Room, Garden Room, Loft -> room @ meeting in
-  max_children num 8..22 -> maximum number of children
+  max_children rate 8..22 -> maximum number of children, child limit
 !children: child/children
   child_id id
   group_id fk groups_list belonging to
@@ -151,7 +151,7 @@ blocks: block/blocks, residence block/residence blocks
   block_id id
   block_name name Ashby, Bolton, Cavell, Dunster -> name
   campus cat North, Park, City, Lakeside @ located on
-  floors num 2..12 -> number of floors ^ tallest/lowest
+  floors num 2..12 -> number of floors, floor count ^ tallest/lowest
 rooms: room/rooms
   room_id id
   block_id fk blocks located in
@@ -171,7 +171,7 @@ rooms: room/rooms
   donor_id id
   donor_name name Abe Lind, Bea Soto, Cyd Marr, Dee Obi, Eve Tran -> name
   blood_group cat A+, B-, O+, O-, AB+ -> blood group
-  birth_year num 1955..2005 -> year of birth
+  birth_year rate 1955..2005 -> year of birth, birth year
 donations: donation/donations
   donation_id id
   donor_id fk donors given by
@@ -183,7 +183,7 @@ deliveries: delivery/deliveries, hospital delivery/hospital deliveries
   delivery_id id
   donation_id fk donations made from
   hospital cat Saint Anne, Mercy, Northfield, Royal -> hospital, receiving hospital @ sent to
-  used_on date? 2021..2024 -> date of use
+  used_on date? 2021..2024 -> date of use, use date
 
 [pharmacy_chain]
 branches: branch/branches, shop/shops
@@ -200,7 +200,7 @@ stock: stock record/stock records, stock entry/stock entries
   StockId id
   BranchNo fk branches kept at
   MedCode fk medicines for
-  Packs num 0..400 -> number of packs
+  Packs num 0..400 -> number of packs, pack count
   ExpiresOn date 2023..2027 -> expiry date @ expiring
 
 [care_home]
@@ -273,7 +273,7 @@ animals: animal/animals, rescue/rescues
   kennel_id fk kennels housed in
   nickname name Bandit, Comet, Dotty, Ernie, Freckle -> nickname
   species cat dog, cat, ferret, goat -> species, kind of animal
-  age_months num 1..160 -> age in months ^ oldest/youngest
+  age_months rate 1..160 -> age in months ^ oldest/youngest
   arrived_on date 2021..2024 -> arrival date
 adoptions: adoption/adoptions
   adoption_id id

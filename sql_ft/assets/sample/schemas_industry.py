@@ -26,7 +26,7 @@ turbines: turbine/turbines, windmill/windmills
   turbine_id id
   tag name WT-01, WT-07, WT-13, WT-22, WT-30 -> tag
   site cat Blackmoor, Cape Fell, Dunes, Easter Head -> site, location @ standing at
-  hub_height_m num 60..160 -> hub height in metres, hub height ^ tallest/lowest
+  hub_height_m rate 60..160 -> hub height in metres, hub height ^ tallest/lowest
   rated_kw num 800..6000 -> rated power in kW, rated power ^ most powerful/least powerful
 outages: outage/outages, stoppage/stoppages
   outage_id id
@@ -79,8 +79,8 @@ cheeses: cheese/cheeses
   cheese_id id
   cheese_name name Aske, Blaafjell, Gammel Rand, Kvist -> cheese name, name
   milk_kind cat cow, goat, sheep -> milk type @ made from
-  months_aged num 1..36 -> ageing time in months ^ oldest/youngest
-  kilo_price num 9..64 -> price per kilo
+  months_aged rate 1..36 -> ageing time in months ^ oldest/youngest
+  kilo_price rate 9..64 -> price per kilo
 
 [fish_farm]
 cages: cage/cages, sea pen/sea pens
@@ -92,7 +92,7 @@ stockings: stocking/stockings, fish batch/fish batches
   batch_id id
   cage_id fk cages kept in
   species cat salmon, trout, cod, char -> species, kind of fish
-  fish_count num 900..90000 -> number of fish
+  fish_count num 900..90000 -> number of fish, fish count
   stocked_on date 2021..2024 -> stocking date @ stocked
 feedings: feeding/feedings, feed round/feed rounds
   feeding_id id
@@ -126,7 +126,7 @@ workshops: workshop/workshops
   workshop_id id
   workshop_name name Bench One, Joinery, Lacquer Hall, Upholstery -> name
   city cat Aarhus, Bergamo, Cluj, Dresden @ located in
-  headcount num 3..60 -> number of workers ^ largest/smallest
+  headcount num 3..60 -> number of workers, worker count ^ largest/smallest
 pieces: piece/pieces, furniture piece/furniture pieces
   piece_id id
   workshop_id fk workshops built in
@@ -159,7 +159,7 @@ fittings: fitting/fittings, parts-list entry/parts-list entries
   fitting_id id
   model_id fk models used on
   part_no fk parts with
-  pieces num 1..12 -> number of pieces
+  pieces num 1..12 -> number of pieces, piece count
   added_on date 2019..2024 -> date added
 
 [solar_installer]
@@ -173,8 +173,8 @@ roofs: installation/installations, rooftop system/rooftop systems
   system_id id
   installer_id fk installers built by
   roof_kind cat flat, gable, shed, hip -> roof type
-  panels num 6..140 -> number of panels, panel count ^ largest/smallest
-  watts_per_panel num 280..460 -> wattage per panel, panel wattage
+  panels num 6..140 -> number of panels, panel count
+  watts_per_panel rate 280..460 -> wattage per panel, panel wattage
   built_on date 2019..2024 -> completion date @ completed
   grid_date date? 2019..2024 -> grid connection date
   = panels * watts_per_panel
@@ -193,9 +193,9 @@ fabs: fab/fabs, plant/plants
 wafers: wafer lot/wafer lots, lot/lots
   lot_code id -> lot code
   fab_id fk fabs produced at
-  node_nm num 3..90 -> process node in nm, process node
-  good_dies num 100..2400 -> number of good dies
-  bad_dies num 0..600 -> number of bad dies
+  node_nm rate 3..90 -> process node in nm, process node
+  good_dies num 100..2400 -> number of good dies, good die count
+  bad_dies num 0..600 -> number of bad dies, bad die count
   started_on date 2023..2024 -> start date @ started
   = good_dies + bad_dies
 customers_served: chip customer/chip customers, customer/customers
@@ -215,7 +215,7 @@ fellings: felling/fellings, harvest/harvests
   felling_id id
   stand_id fk stands done in
   volume_m3 num 10..2800 -> volume in cubic metres, timber volume ^ largest/smallest
-  price_per_m3 num 24..110 -> price per cubic metre
+  price_per_m3 rate 24..110 -> price per cubic metre
   buyer cat Brandt Mill, Kerr Timber, Nordpulp, Sawco -> buyer, purchaser @ sold to
   felled_on date 2019..2024 -> felling date @ felled
   = volume_m3 * price_per_m3
@@ -223,7 +223,7 @@ fellings: felling/fellings, harvest/harvests
   ranger_id id
   ranger_name name Ailsa Kirk, Bram Holt, Catrin Wyn, Duncan Roy -> name
   stand_id fk stands responsible for
-  years_service num 1..39 -> length of service in years ^ longest-serving/newest
+  years_service rate 1..39 -> service length in years ^ longest-serving/newest
 
 [perfume_house]
 !perfumers: perfumer/perfumers, nose/noses
@@ -236,7 +236,7 @@ perfumes: perfume/perfumes, fragrance/fragrances
   perfumer_id fk perfumers created by
   perfume_name name Ambre Nu, Cuir Bleu, Figue Haute, Iris Noir, Sel Marin -> name
   family cat floral, woody, citrus, oriental -> scent family
-  price_50ml num 35..290 -> price of 50 ml, price ^ priciest/cheapest
+  price_50ml rate 35..290 -> price of 50 ml, price ^ priciest/cheapest
   launched_on date 2005..2024 -> launch date @ launched
   withdrawn_on date? 2010..2024 -> withdrawal date
 shop_sales: shop sale/shop sales, sale/sales

@@ -6,19 +6,19 @@ hotels: hotel/hotels, property/properties
   hotel_id id
   hotel_name name Alpenrose, Belvedere, Cygnet, Dolphin, Edelweiss -> hotel name, name
   lake cat Como, Garda, Bled, Annecy -> lake @ situated on
-  stars rate 2..5 -> number of stars
+  stars rate 2..5 -> number of stars, star rating
   opened_on date 1962..2021 -> opening date @ opened
 suites: room/rooms, guest room/guest rooms
   room_no id -> room number
   hotel_id fk hotels belonging to
   bed_type cat twin, queen, king, bunk -> bed type
-  nightly_rate num 60..780 -> nightly rate, price per night ^ dearest/cheapest
+  nightly_rate rate 60..780 -> nightly rate, price per night ^ dearest/cheapest
   view_kind cat lake, garden, street, courtyard -> view
 stays: stay/stays, reservation/reservations
   stay_id id
   room_no fk suites booked for
   nights num 1..21 -> number of nights, length in nights ^ longest/shortest
-  guests num 1..6 -> number of guests
+  guests num 1..6 -> number of guests, guest count
   check_in date 2022..2024 -> check-in date
   review_score rate? 1..10 -> review score
 
@@ -33,7 +33,7 @@ stays: stay/stays, reservation/reservations
   coach_id id
   coach_name name Fritz Lau, Gina Paz, Hal Moor, Isla Reid -> name
   discipline cat yoga, boxing, spinning, pilates @ specialised in
-  hourly_rate num 22..95 -> hourly rate ^ dearest/cheapest
+  hourly_rate rate 22..95 -> hourly rate ^ dearest/cheapest
 sessions: session/sessions, workout session/workout sessions
   session_id id
   coach_id fk coaches led by
@@ -62,14 +62,14 @@ tickets: ticket/tickets, admission/admissions
   event_id fk events sold for
   price_band cat early bird, regular, VIP, student -> price band
   price num 8..320 -> price, ticket price
-  sold_on date 2022..2025 -> date of sale @ sold
+  sold_on date 2022..2025 -> date of sale, sale date @ sold
 
 [law_office]
 !attorneys: attorney/attorneys, lawyer/lawyers
   attorney_id id
   attorney_name name A. Voss, B. Kerrigan, C. Dumont, D. Iyer -> name
   practice_area cat tax, family, labour, patents -> practice area @ working in
-  hourly_rate num 120..640 -> hourly rate ^ dearest/cheapest
+  hourly_rate rate 120..640 -> hourly rate ^ dearest/cheapest
   admitted_on date 1988..2021 -> bar admission date
 matters: matter/matters, legal case/legal cases
   matter_no id -> matter number
@@ -115,12 +115,12 @@ shows: show/shows, podcast/podcasts
   host_id fk hosts presented by
   show_title name Bench Notes, Deep Orbit, Kitchen Law, Odd Jobs -> title
   topic cat science, money, food, crime -> topic, subject
-  subscribers num 300..240000 -> number of subscribers ^ most popular/least popular
+  subscribers num 300..240000 -> subscriber count ^ most popular/least popular
 episodes: episode/episodes
   episode_id id
   show_id fk shows belonging to
   length_min num 8..140 -> length in minutes, length ^ longest/shortest
-  downloads num 50..90000 -> number of downloads
+  downloads num 50..90000 -> number of downloads, download count
   aired_on date 2021..2024 -> air date @ aired
   sponsor cat? Acorn Bank, Bubble Tea, Cozy Beds, Dart Mail -> sponsor @ sponsored by
 
@@ -129,7 +129,7 @@ episodes: episode/episodes
   MechId id -> mechanic ID, ID
   MechName name Abe Torque, Bo Piston, Cal Rim, Di Axle -> name
   Grade cat apprentice, journeyman, master -> grade
-  HourlyWage num 14..48 -> hourly wage ^ best-paid/worst-paid
+  HourlyWage rate 14..48 -> hourly wage ^ best-paid/worst-paid
 repairs: repair/repairs, repair job/repair jobs
   RepairId id
   MechId fk mechanics done by
@@ -156,7 +156,7 @@ listings: listing/listings, home for sale/homes for sale
   agent_id fk agents marketed by
   property_kind cat flat, terrace, bungalow, loft -> property type
   asking_price num 90000..1900000 -> asking price ^ most expensive/cheapest
-  bedrooms num 1..7 -> number of bedrooms
+  bedrooms num 1..7 -> number of bedrooms, bedroom count
   listed_on date 2022..2024 -> listing date @ listed
   sold_on date? 2022..2024 -> sale date
 viewings: viewing/viewings
@@ -185,8 +185,8 @@ assignments: assignment/assignments, staffing/staffings
   assignment_id id
   consultant_id fk consultants filled by
   engagement_id fk engagements made for
-  days num 2..220 -> number of days
-  location cat on site, remote, hybrid -> place of work
+  days num 2..220 -> number of days, day count
+  location cat on site, remote, hybrid -> place of work, work place
 
 [call_centre]
 !operators: operator/operators, call agent/call agents
@@ -199,8 +199,8 @@ calls: call/calls, phone call/phone calls
   call_id id
   operator_id fk operators taken by
   reason cat billing, outage, upgrade, complaint -> reason for the call, reason
-  wait_s num 2..900 -> waiting time in seconds, waiting time ^ longest/shortest
-  talk_s num 20..3600 -> talk time in seconds, talk time
+  wait_s num 2..900 -> waiting time in seconds, waiting time
+  talk_s num 20..3600 -> talk time in seconds, talk time ^ longest/shortest
   call_date date 2023..2024 -> call date
   csat rate? 1..5 -> satisfaction score
   = wait_s + talk_s
@@ -210,7 +210,7 @@ museums: museum/museums
   museum_id id
   museum_name name Amber House, Maritime Hall, Rail Shed, Stone Court -> name
   town cat Kotor, Narva, Sopot, Visby @ located in
-  yearly_visitors num 4000..380000 -> number of yearly visitors ^ most visited/least visited
+  yearly_visitors num 4000..380000 -> yearly visitor count ^ most visited/least visited
 exhibits: exhibit/exhibits, object/objects
   exhibit_id id
   museum_id fk museums shown at
@@ -263,7 +263,7 @@ tickets: trouble ticket/trouble tickets, support ticket/support tickets
   SubId fk subscribers opened by
   Topic cat coverage, invoice, device, porting -> topic, subject
   Severity cat low, medium, high, critical -> severity, priority
-  HoursOpen num 1..190 -> number of hours open ^ longest-running/shortest-running
+  HoursOpen num 1..190 -> open time in hours ^ longest-running/shortest-running
 
 [chess_club_league]
 clubs: club/clubs, chess club/chess clubs
@@ -275,13 +275,13 @@ clubs: club/clubs, chess club/chess clubs
   player_id id
   club_id fk clubs signed by
   player_name name Anja Pohl, Boris Quade, Cem Arslan, Dora Vik -> name
-  rating num 1100..2600 -> rating ^ strongest/weakest
+  rating rate 1100..2600 -> rating ^ strongest/weakest
   federation cat GER, TUR, NOR, HUN @ registered with
 games: game/games, match/matches
   game_id id
   player_id fk players played by
   opening cat Sicilian, French, Slav, English -> opening
-  moves num 12..110 -> number of moves ^ longest/shortest
+  moves num 12..110 -> number of moves, move count ^ longest/shortest
   outcome cat win, loss, draw, forfeit -> outcome, result
   played_on date 2021..2024 -> game date @ played
 """

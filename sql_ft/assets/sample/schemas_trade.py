@@ -28,7 +28,7 @@ suppliers: supplier/suppliers, nursery/nurseries
   supplier_id id
   supplier_name name Greenholm, Larkspur Farm, Oakvale, Petal Bros, Rootstock -> name
   county cat Kent, Devon, Norfolk, Fife, Antrim -> county, home county @ located in
-  lead_days num 2..30 -> lead time in days, lead time ^ slowest/fastest
+  lead_days rate 2..30 -> lead time in days, lead time ^ slowest/fastest
 plants: plant/plants, plant line/plant lines
   plant_id id
   supplier_id fk suppliers supplied by
@@ -49,7 +49,7 @@ aisles: aisle/aisles, rack row/rack rows
   aisle_id id
   aisle_label name A1, A2, B4, C7, D9, F3 -> label
   climate cat ambient, chilled, frozen -> climate zone
-  levels num 2..9 -> number of levels
+  levels num 2..9 -> number of levels, level count
 bins: bin/bins, storage slot/storage slots
   bin_id id
   aisle_id fk aisles located in
@@ -68,7 +68,7 @@ stock_items: stock item/stock items, article/articles
   picker_name name Tove Lind, Uri Katz, Vera Holm, Will Tanner, Xenia Popa -> name
   shift cat early, late, night, weekend -> shift, working shift
   aisle_id fk aisles working in
-  lines_per_hour num 40..190 -> pick rate per hour, hourly pick rate ^ fastest/slowest
+  lines_per_hour rate 40..190 -> pick rate per hour, hourly pick rate ^ fastest/slowest
 
 [online_bookshop]
 publishers: publisher/publishers, publishing house/publishing houses
@@ -95,7 +95,7 @@ farms: farm/farms, grower/growers
   farm_id id
   farm_name name Alta Vista, Boa Sorte, El Nido, Kilima, Santa Rita -> farm name, name
   country cat Brazil, Ethiopia, Peru, Kenya, Sumatra -> country, country of origin @ located in
-  altitude_m num 600..2200 -> altitude in metres, altitude ^ highest/lowest
+  altitude_m rate 600..2200 -> altitude in metres, altitude ^ highest/lowest
 lots: lot/lots, coffee lot/coffee lots
   lot_id id
   farm_id fk farms grown by
@@ -114,7 +114,7 @@ roasts: roast/roasts, roast batch/roast batches
 brands: brand/brands, label/labels
   BrandId id
   BrandName name Cobble, Fjordwear, Lumen, Oxbow, Tansy -> brand name, name
-  Origin cat Italy, Denmark, Portugal, Japan -> country of origin @ from
+  Origin cat Italy, Denmark, Portugal, Japan -> country of origin, home country @ from
   Discount rate 5..60 -> discount percentage, discount
 garments: garment/garments, clothing item/clothing items
   GarmentId id
@@ -141,8 +141,8 @@ wines: wine/wines, bottle type/bottle types
   estate_id fk estates produced by
   label name Vieilles Vignes, Rosado, Kabinett, Gran Seleccion, Nero -> label, wine label
   colour cat red, white, rose, orange
-  vintage num 1998..2023 -> vintage year ^ youngest/oldest
-  bottle_price num 7..380 -> bottle price ^ priciest/cheapest
+  vintage rate 1998..2023 -> vintage year ^ youngest/oldest
+  bottle_price rate 7..380 -> bottle price ^ priciest/cheapest
   bottles num 0..700 -> number of bottles, bottle count
   = bottles * bottle_price
 tastings: tasting/tastings, tasting note/tasting notes
@@ -157,7 +157,7 @@ tools: tool/tools, machine/machines
   tool_id id
   tool_name name Concrete Saw, Floor Sander, Mini Digger, Tile Cutter, Generator -> name
   category cat cutting, lifting, earthmoving, power, cleaning -> category, type of equipment
-  day_rate num 12..320 -> day rate, price per day ^ dearest/cheapest
+  day_rate rate 12..320 -> day rate, price per day ^ dearest/cheapest
   bought_on date 2015..2023 -> purchase date @ bought
 contractors: contractor/contractors, trade customer/trade customers
   contractor_id id
@@ -212,7 +212,7 @@ shipments: shipment/shipments, consignment/consignments
   shipment_id id
   toy_id fk toys carrying
   cartons num 4..800 -> number of cartons, carton count ^ largest/smallest
-  port_of_entry cat Felixstowe, Antwerp, Hamburg, Valencia -> port of entry @ landed at
+  port_of_entry cat Felixstowe, Antwerp, Hamburg, Valencia -> port of entry, entry port @ landed at
   eta date 2022..2024 -> expected arrival date
 
 [antique_auctions]
@@ -240,20 +240,20 @@ bids: bid/bids, offer/offers
 machines: paper machine/paper machines, machine/machines
   machine_id id
   machine_name name PM1, PM2, Big Bertha, Old Faithful, Voyager -> name
-  width_cm num 180..900 -> width in cm, web width ^ widest/narrowest
+  width_cm rate 180..900 -> width in cm, web width ^ widest/narrowest
   hall cat East Hall, West Hall, Annex
 reels: reel/reels, paper reel/paper reels
   reel_id id
   machine_id fk machines made on
   grade cat newsprint, kraft, coated, tissue -> paper grade, grade
-  gsm num 18..300 -> grammage
+  gsm rate 18..300 -> grammage
   reel_kg num 300..3800 -> reel weight in kg, reel weight ^ heaviest/lightest
   made_on date 2022..2024 -> production date @ produced
 defects: defect/defects, quality defect/quality defects
   defect_id id
   reel_id fk reels found on
   defect_kind cat hole, wrinkle, stain, edge crack -> defect type
-  position_m num 5..9000 -> position in metres, position
+  position_m rate 5..9000 -> position in metres, position
   severity rate 1..5 -> severity, severity score
 
 [print_on_demand]

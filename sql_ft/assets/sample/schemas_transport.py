@@ -22,7 +22,7 @@ depots: depot/depots, hub/hubs
   depot_id id
   depot_name name Mill Lane, Eastgate, Harrow Park, Stonebridge, Quayside
   region cat North, South, Midlands, Coast -> region, area
-  dock_doors num 4..60 -> number of dock doors
+  dock_doors num 4..60 -> number of dock doors, door count
 parcels: parcel/parcels, package/packages
   parcel_id id -> tracking number
   depot_id fk depots handled by
@@ -71,14 +71,14 @@ rides: ride/rides, trip/trips
   rider_name name Milo Hart, Nadia Sorel, Oskar Blau, Pia Renn, Quinn Adler
   plan cat pay-as-you-go, monthly, annual, student -> plan, pricing plan @ signed up for
   joined_on date 2020..2024 -> joining date
-  age num 18..72
+  age rate 18..72 -> age @ aged
 
 [bus_company]
 routes: route/routes, line/lines
   RouteNo id -> route number
   Terminus name Airport, Hillcrest, Zoo Gate, Lakeview, Old Brewery -> terminus
   LengthKm num 4..62 -> length in km, length ^ longest/shortest
-  StopCount num 8..54 -> number of stops
+  StopCount num 8..54 -> number of stops, stop count
   Zone cat inner, outer, regional, night -> zone, fare zone
 buses: bus/buses, vehicle/vehicles
   BusId id
@@ -92,7 +92,7 @@ buses: bus/buses, vehicle/vehicles
 aircraft: aircraft/aircraft, plane/planes
   tail_no id -> tail number
   model_name name Falcon 8, Orion Jet, Skylark, Swift 200, Condor X -> model name, model
-  range_km num 1200..11000 -> range in km, range
+  range_km rate 1200..11000 -> range in km, range
   hangar cat Alpha, Bravo, Delta, Foxtrot -> hangar, home hangar @ kept in
 charters: charter/charters, booking/bookings
   charter_id id
@@ -127,7 +127,7 @@ port_calls: port call/port calls, ship visit/ship visits
   drv_id id -> driver ID, ID
   drv_name name Hugo Sand, Irma Falk, Jonas Pike, Kira Novak, Lars Munk -> name
   licence_class cat B1, B96, C1, D1 -> licence class
-  years_driving num 1..38 -> driving experience in years ^ most experienced/least experienced
+  years_driving rate 1..38 -> driving experience in years ^ most experienced/least experienced
   home_borough cat Northgate, Eastham, Lowtown, Parkside -> home borough @ living in
 fares: fare/fares, job/jobs
   fare_id id
@@ -149,8 +149,8 @@ jobs: removal/removals, move/moves
   crew_id fk crews carried out by
   origin_city cat Bonn, Lille, Graz, Turin, Ghent -> origin city @ starting in
   volume_m3 num 5..120 -> volume in cubic metres, volume ^ largest/smallest
-  hours num 2..30 -> number of hours
-  hourly_rate num 40..160 -> hourly rate, rate per hour
+  hours num 2..30 -> number of hours, hour count
+  hourly_rate rate 40..160 -> hourly rate, rate per hour
   moved_on date 2021..2024 -> moving date
   = hours * hourly_rate
 
@@ -189,13 +189,13 @@ deliveries: delivery/deliveries, drop/drops
 boats: narrowboat/narrowboats, boat/boats
   boat_id id
   boat_name name Heron Song, Lazy Otter, Molly May, Slow Tide, Old Jasper
-  berths num 2..12 -> number of berths, number of sleeping places
-  weekly_price num 350..2400 -> weekly price ^ dearest/cheapest
+  berths num 2..12 -> number of berths, number of sleeping places, berth count
+  weekly_price rate 350..2400 -> weekly price ^ dearest/cheapest
   marina cat Braunston, Gayton, Whixall, Stourport @ moored at
 hires: hire/hires, rental/rentals
   hire_id id
   boat_id fk boats made for
-  weeks num 1..4 -> number of weeks
+  weeks num 1..4 -> number of weeks, hire length in weeks
   deposit num 50..600 -> deposit, security deposit
   start_date date 2021..2024 -> start date @ starting
   channel cat website, phone, agency, walk-in -> booking channel @ booked by

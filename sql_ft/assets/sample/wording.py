@@ -9,7 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-_IRREGULAR = {"person": "people", "child": "children", "staff": "staff", "ID": "IDs"}
+_IRREGULAR = {
+    "person": "people",
+    "child": "children",
+    "staff": "staff",
+    "shelf": "shelves",
+    "ID": "IDs",
+}
 _HEAD_ENDS = re.compile(r"^(.*?)( (?:of|in|per|for|on|at|to|by|from|with|left|under) .*)$")
 
 MONTHS = (
@@ -100,7 +106,7 @@ def pluralize(phrase: str) -> str:
 def article(phrase: str) -> str:
     """The phrase with "a" or "an" before it."""
     consonant = re.match(r"(?i)(uni|use|usa|one|eu)", phrase)
-    vowel = re.match(r"(?i)([aeiou]|hour\b)", phrase) and not consonant
+    vowel = re.match(r"(?i)([aeiou]|hour)", phrase) and not consonant
     return ("an " if vowel else "a ") + phrase
 
 
