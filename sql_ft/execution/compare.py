@@ -187,7 +187,7 @@ _MAX_MATCHING = 400
 def values_equal(a: Any, b: Any, tolerance: float) -> bool:
     """Equality of two normalised values; whole numbers are compared exactly."""
     if a is None or b is None:
-        return a is b
+        return a is None and b is None
     a_number, b_number = isinstance(a, (int, float)), isinstance(b, (int, float))
     if a_number != b_number:
         return False
@@ -201,8 +201,8 @@ def values_equal(a: Any, b: Any, tolerance: float) -> bool:
         return math.isnan(a) and math.isnan(b)
     if math.isinf(a) or math.isinf(b):
         return False
-    difference = abs(a - b)
-    return difference <= _ABSOLUTE_FLOOR or difference <= tolerance * max(abs(a), abs(b))
+    difference = float(abs(a - b))
+    return difference <= _ABSOLUTE_FLOOR or difference <= tolerance * float(max(abs(a), abs(b)))
 
 
 def bags_equal(left: Sequence[Row], right: Sequence[Row], tolerance: float) -> bool:

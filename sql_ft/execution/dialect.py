@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
+import sqlglot
+import sqlglot.errors
 from sqlglot import exp
 
-from sql_ft.execution.schema import Schema
+from sql_ft.errors import SqlTranslationError
+from sql_ft.execution import guard
+from sql_ft.execution.passes import SQLITE_PASSES
+from sql_ft.execution.resolve import Resolver
+from sql_ft.execution.schema import Schema, quote_name
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,14 +40,75 @@ def parse_query(sql: str, schema: Schema, dialect: str = "sqlite") -> exp.Expr:
     Raises:
         SqlTranslationError: As for `translate`.
     """
-    raise NotImplementedError
+    tree = guard.parse_one(quote_odd_names(sql, schema), dialect)
+    if dialect == "sqlite":
+        tree = resolve_quoted(tree, schema)
+    return tree
 
 
 def translate(sql: str, schema: Schema, dialect: str = "sqlite") -> Translated:
     """Bring one query into DuckDB's dialect.
 
+    Every identifier is quoted in the result, so that names which only DuckDB reserves
+    survive; DuckDB ignores letter case all the same.
+
     Raises:
         SqlTranslationError: `.status` is ``empty`` (no statement), ``not_a_query``
-            (several statements, or not a SELECT) or ``syntax``.
+            (several statements, or not a SELECT), ``syntax``, or ``runtime_error`` (it
+            calls a function that a prediction may not call).
     """
-    raise NotImplementedError
+    source = parse_query(sql, schema, dialect)
+    tree = source.copy()
+    notes: list[str] = []
+    try:
+        if dialect == "sqlite":
+            for change in SQLITE_PASSES:
+                before = tree.sql()
+                tree = change(tree, schema)
+                if tree.sql() != before:
+                    notes.append(change.__name__)
+        text = tree.sql(dialect="duckdb", identify=True, comments=False)
+    except (sqlglot.errors.SqlglotError, RecursionError) as error:
+        raise SqlTranslationError(
+            f"cannot be written in DuckDB's dialect: {type(error).__name__} {str(error)[:200]}"
+        ) from error
+    return Translated(text, tree, source, tuple(notes))
+
+
+def quote_odd_names(sql: str, schema: Schema) -> str:
+    """Quote names of the schema that no SQL parser reads unquoted (``2nd_leg``, ``a&b``)."""
+    odd = sorted(
+        {n for t in schema.tables for n in (t.name, *(c.name for c in t.columns))}
+        - {
+            n for t in schema.tables for n in (t.name, *(c.name for c in t.columns)) if _is_plain(n)
+        },
+        key=lambda n: (-len(n), n),
+    )
+    if not odd:
+        return sql
+    pattern = re.compile(
+        r"('(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\])|(?<![\w$])("
+        + "|".join(re.escape(n) for n in odd)
+        + r")(?![\w$])",
+        re.IGNORECASE,
+    )
+    return pattern.sub(lambda m: m.group(1) or quote_name(m.group(2)), sql)
+
+
+def _is_plain(name: str) -> bool:
+    return re.fullmatch(r"[A-Za-z_\u0080-\uffff][\w$]*", name) is not None
+
+
+def resolve_quoted(tree: exp.Expr, schema: Schema) -> exp.Expr:
+    """SQLite reads "text" as a literal where no column in scope has that name."""
+    resolver = Resolver(tree, schema)
+    for column in list(tree.find_all(exp.Column)):
+        name = column.this
+        if column.table or not isinstance(name, exp.Identifier) or not name.args.get("quoted"):
+            continue
+        if resolver.resolve(column) is None:
+            literal = exp.Literal.string(name.name)
+            if column is tree:
+                return literal
+            column.replace(literal)
+    return tree

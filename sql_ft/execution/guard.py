@@ -7,6 +7,8 @@ that calls sqlglot's parser on text from outside, so all its limits live here.
 
 from __future__ import annotations
 
+import re
+
 import sqlglot
 import sqlglot.errors
 from sqlglot import exp
@@ -17,6 +19,8 @@ from sql_ft.records import ExecutionStatus
 MAX_SQL_CHARS = 100_000
 MAX_NESTING = 60
 
+# sqlglot underlines the place of the error.
+_ANSI = re.compile(r"\x1b\[\d*m")
 _QUERIES = (exp.Select, exp.SetOperation, exp.Subquery, exp.Values)
 _FORBIDDEN = (
     exp.DML, exp.DDL, exp.Command, exp.Into, exp.Drop, exp.Alter, exp.Set, exp.Pragma, exp.Attach,
@@ -57,7 +61,7 @@ def parse_one(sql: str, dialect: str, max_chars: int = MAX_SQL_CHARS) -> exp.Exp
         statements = [s for s in sqlglot.parse(sql, read=dialect) if s is not None]
         statements = [s for s in statements if not isinstance(s, exp.Semicolon)]
     except sqlglot.errors.SqlglotError as error:
-        message = " ".join(str(error).split())[:300]
+        message = " ".join(_ANSI.sub("", str(error)).split())[:300]
         raise SqlTranslationError(message, status=ExecutionStatus.SYNTAX) from error
     except RecursionError as error:
         raise SqlTranslationError(

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from sql_ft.execution.schema import Column, Schema, Table
+from sql_ft.execution.tables import Column, Schema, Table
 
 INTEGER, REAL, TEXT, OTHER = "BIGINT", "DOUBLE", "VARCHAR", ""
 NUMERIC = (INTEGER, REAL)
@@ -83,8 +83,8 @@ class Resolver:
     """Names and types of one query.
 
     Attributes:
-        envs: id of each SELECT node → its `Env`. The tree must outlive the resolver and
-            stay unchanged while it is used.
+        envs: id of each SELECT node → its `Env`. Nodes that a pass moves keep what they
+            resolved to; copies and new nodes have no entry.
         unknown_tables: Names in FROM that are neither a table nor a CTE.
     """
 
@@ -95,6 +95,8 @@ class Resolver:
         self.unknown_tables: list[str] = []
         self._columns: dict[int, tuple[Resolved, Env] | None] = {}
         self._outputs: dict[int, list[Resolved]] = {}
+        # Passes take nodes out of the tree; as long as they live, no new node has their id.
+        self._alive = list(tree.walk())
         self._visit(tree, None, {})
 
     def resolve(self, column: exp.Column) -> Resolved | None:
@@ -169,7 +171,10 @@ class Resolver:
         if isinstance(node, _TEXT_NODES):
             return TEXT
         if isinstance(node, exp.Anonymous):
-            return _ANONYMOUS.get(node.name.upper(), OTHER)
+            name = node.name.upper()
+            if name in _TYPE_OF_FIRST and node.expressions:
+                return self.type_of(node.expressions[0])
+            return _ANONYMOUS.get(name, OTHER)
         return OTHER
 
     def has_affinity(self, node: exp.Expr) -> bool:
@@ -389,5 +394,7 @@ _TEXT_NODES = (
 _ANONYMOUS = {
     "TOTAL": REAL, "JULIANDAY": REAL, "DATE": TEXT, "TIME": TEXT, "DATETIME": TEXT,
     "STRFTIME": TEXT, "PRINTF": TEXT, "FORMAT": TEXT, "TYPEOF": TEXT, "CHAR": TEXT, "HEX": TEXT,
-    "QUOTE": TEXT, "RANDOM": INTEGER, "CHANGES": INTEGER, "UNIXEPOCH": INTEGER,
+    "QUOTE": TEXT, "REGEXP_REPLACE": TEXT, "DIVIDE": INTEGER, "MOD": INTEGER, "JULIAN": REAL,
+    "TRUNC": REAL, "EPOCH": REAL, "RANDOM": INTEGER, "CHANGES": INTEGER, "UNIXEPOCH": INTEGER,
 }  # fmt: skip
+_TYPE_OF_FIRST = frozenset({"FIRST", "ARG_MAX", "ARG_MIN", "NULLIF"})

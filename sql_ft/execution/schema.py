@@ -10,65 +10,22 @@ from sqlglot import exp
 
 from sql_ft.errors import SchemaError
 from sql_ft.execution import ddl_fallback
+from sql_ft.execution.infer import infer_types
+from sql_ft.execution.tables import Column, ForeignKey, Schema, Table, create_sql, quote_name
+
+__all__ = [
+    "Column",
+    "ForeignKey",
+    "Schema",
+    "Table",
+    "create_sql",
+    "infer_types",
+    "normalize_type",
+    "parse_schema",
+    "quote_name",
+]
 
 MAX_DDL_CHARS = 1_000_000
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Column:
-    """One column.
-
-    Attributes:
-        name: As the DDL first spells it.
-        type: Normalised DuckDB type: ``BIGINT``, ``DOUBLE``, ``VARCHAR``, ``DATE``,
-            ``TIMESTAMP``, ``BOOLEAN`` or ``BLOB``.
-        declared_type: The type as the DDL wrote it ("" if it wrote none).
-        nullable: False for NOT NULL and primary-key columns.
-        unique: True if the column alone is declared UNIQUE or is the primary key.
-    """
-
-    name: str
-    type: str
-    declared_type: str = ""
-    nullable: bool = True
-    unique: bool = False
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class ForeignKey:
-    """`columns` of the owning table refer to `ref_columns` of `ref_table`."""
-
-    columns: tuple[str, ...]
-    ref_table: str
-    ref_columns: tuple[str, ...]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Table:
-    """One table; `unique_keys` are further multi-column UNIQUE constraints."""
-
-    name: str
-    columns: tuple[Column, ...]
-    primary_key: tuple[str, ...] = ()
-    foreign_keys: tuple[ForeignKey, ...] = ()
-    unique_keys: tuple[tuple[str, ...], ...] = ()
-
-    def find(self, column: str) -> Column | None:
-        """Column of that name, letter case ignored."""
-        wanted = column.casefold()
-        return next((c for c in self.columns if c.name.casefold() == wanted), None)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Schema:
-    """All tables of one database; names are unique without regard to letter case."""
-
-    tables: tuple[Table, ...]
-
-    def find(self, table: str) -> Table | None:
-        """Table of that name, letter case ignored."""
-        wanted = table.casefold()
-        return next((t for t in self.tables if t.name.casefold() == wanted), None)
 
 
 def parse_schema(ddl: str, dialect: str = "sqlite") -> Schema:
@@ -276,18 +233,3 @@ def normalize_type(declared: str, dialect: str = "sqlite") -> str:
     if any(word in text for word in ("REAL", "FLOA", "DOUB", "NUM", "DEC", "MONEY")):
         return "DOUBLE"
     return "VARCHAR"
-
-
-def create_sql(schema: Schema) -> list[str]:
-    """DuckDB CREATE TABLE statements, one a table (types only, no constraints)."""
-    return [
-        f"CREATE TABLE {quote_name(t.name)} ("
-        + ", ".join(f"{quote_name(c.name)} {c.type}" for c in t.columns)
-        + ")"
-        for t in schema.tables
-    ]
-
-
-def quote_name(name: str) -> str:
-    """Identifier in double quotes, inner quotes doubled."""
-    return '"' + name.replace('"', '""') + '"'
