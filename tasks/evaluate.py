@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -211,16 +211,13 @@ def score_predictions(
 
 
 def _few_shot_examples(config: RunConfig, dataset: dict[str, Any]) -> tuple[Sample, ...]:
-    """The shortest-context training rows of distinct schemas: fixed for a training set."""
+    """The first training rows of distinct schemas: drawn by the split's seed, not chosen."""
     wanted = config.generation.few_shot_examples
-    rows: Sequence[Sample] = read_jsonl(Path(dataset["train_path"]), Sample) if wanted else ()
+    rows = read_jsonl(Path(dataset["train_path"]), Sample) if wanted else []
     chosen: dict[str, Sample] = {}
-    for sample in sorted(rows, key=lambda s: (len(s.context) + len(s.question), s.id)):
-        # One-table selections teach the format alone; a JOIN or GROUP BY among them
-        # teaches it without teaching the answer.
-        chosen.setdefault(sample.schema_group, sample)
-        if len(chosen) == wanted:
-            break
+    for sample in rows:
+        if len(chosen) < wanted:
+            chosen.setdefault(sample.schema_group, sample)
     return tuple(chosen.values())
 
 

@@ -58,9 +58,7 @@ def test_state_dir_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         pass
 
 
-def test_code_digest_changes_with_the_code(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_code_digest_changes_with_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "data"
     package.mkdir()
     (package / "a.py").write_text("x = 1\n", encoding="utf-8")

@@ -1,0 +1,67 @@
+"""The whole chain on a random model: real training, registry, execution and gate."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sql_ft.config import RunConfig
+from sql_ft.records import Decision
+from sql_ft.tracking.promotion import decisions_of
+from sql_ft.tracking.registry import get_alias, list_versions
+from sql_ft.tracking.store import prepare_store
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+@pytest.mark.slow
+def test_chain_registers_judges_and_keeps_a_worthless_adapter_out(
+    make_config: Callable[..., RunConfig],
+) -> None:
+    from flows.finetune import run_finetune
+
+    config = make_config(generation={"few_shot_examples": 1})
+    outcome = run_finetune(config)
+    decision = Decision.from_dict(outcome["decision"])
+    assert not decision.promote
+    assert decision.reference_arm == "base"
+    assert {"base", "base_3shot", "candidate"} == set(outcome["summaries"])
+    assert outcome["evaluation_set"]["n_scored"] > 0
+
+    store = prepare_store(config.resolved_tracking_uri, config.state_path)
+    name = config.tracking.registered_model_name
+    (version,) = list_versions(store, name)
+    assert version.adapter_hash == outcome["adapter"]["adapter_hash"]
+    for tag in (
+        "base_model",
+        "base_revision",
+        "dataset_digest",
+        "evaluation_set_hash",
+        "config_hash",
+        "package_versions",
+        "git_commit",
+    ):
+        assert version.tags[tag]
+    assert [entry["reason"] for entry in decisions_of(version)] == [decision.reason]
+    assert get_alias(store, name, "champion") is None
+    candidate = get_alias(store, name, "candidate")
+    assert candidate is not None
+    assert candidate.version == version.version
+
+    run = store.client().get_run(outcome["run_id"])
+    assert run.info.status == "FINISHED"
+    for metric in ("base/execution_accuracy", "candidate/tokens_per_second", "train/wall_time_s"):
+        assert metric in run.data.metrics
+    losses = store.client().get_metric_history(outcome["run_id"], "train/loss")
+    assert [point.step for point in losses] == sorted({point.step for point in losses})
+    assert len(losses) >= 2
+    page = Path(outcome["report"]).read_text(encoding="utf-8")
+    assert decision.reason in page.replace("&#39;", "'")
+
+    # An identical second run finds everything done: nothing is trained, registered or moved.
+    again = run_finetune(config)
+    assert again["version"]["version"] == version.version
+    assert not again["version"]["created"]
+    assert all(answer["cached"] for answer in again["answers"].values())
+    assert len(list_versions(store, name)) == 1
+    assert again["decision"]["reason"] == decision.reason

@@ -1,0 +1,109 @@
+"""Killed in the middle of training: nothing half-done, and the next run carries on."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+from sql_ft.config import RunConfig, load_config
+from sql_ft.tracking.registry import list_versions
+from sql_ft.tracking.store import prepare_store
+
+Command = Callable[..., subprocess.Popen[str]]
+MakeConfig = Callable[..., RunConfig]
+
+
+@pytest.fixture
+def config_path(make_config: MakeConfig, tmp_path: Path) -> Path:
+    """A training long enough to be hit, with a checkpoint every other step."""
+    config = make_config(
+        data={"train_rows": 32, "eval_rows": 24, "disjoint_columns": ["template"]},
+        train={"num_train_epochs": 60.0, "save_steps": 2, "logging_steps": 1},
+    )
+    path = tmp_path / "run.yaml"
+    path.write_text(yaml.safe_dump(config.model_dump(mode="json")), encoding="utf-8")
+    return path
+
+
+def wait_for_checkpoint(state: Path, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline:
+        if list(state.glob("training/*/checkpoints/checkpoint-*/trainer_state.json")):
+            return
+        if process.poll() is not None:
+            pytest.fail(f"ended before a checkpoint:\n{process.communicate()[0]}")
+        time.sleep(0.1)
+    process.kill()
+    pytest.fail("no checkpoint within 240 s")
+
+
+def training_children(state: Path) -> list[int]:
+    """Ids of the training processes that work below `state`."""
+    found = []
+    for process in psutil.process_iter(["pid", "cmdline"]):
+        line = " ".join(process.info["cmdline"] or [])
+        if "sql_ft.training" in line and str(state) in line:
+            found.append(process.info["pid"])
+    return found
+
+
+def run_statuses(config: RunConfig) -> list[str]:
+    store = prepare_store(config.resolved_tracking_uri, config.state_path)
+    experiment = store.experiment_id(config.tracking.experiment)
+    assert list_versions(store, config.tracking.registered_model_name) == []
+    return [run.info.status for run in store.client().search_runs([experiment])]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM"])
+def test_asked_to_stop(command: Command, config_path: Path, signal_name: str) -> None:
+    config = load_config(config_path)
+    process = command("run", "--config", str(config_path))
+    wait_for_checkpoint(config.state_path, process)
+    process.send_signal(getattr(signal, signal_name))
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 130, output
+    assert "the champion is untouched" in output
+    assert run_statuses(config) == ["KILLED"]
+    assert training_children(config.state_path) == []
+
+
+@pytest.mark.slow
+def test_killed_outright_then_run_again(command: Command, config_path: Path) -> None:
+    config = load_config(config_path)
+    process = command("run", "--config", str(config_path))
+    wait_for_checkpoint(config.state_path, process)
+    process.kill()
+    process.communicate(timeout=60)
+    assert run_statuses(config) == ["RUNNING"]
+    deadline = time.monotonic() + 60
+    while training_children(config.state_path) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert training_children(config.state_path) == []
+
+    again = command("run", "--config", str(config_path))
+    output, _ = again.communicate(timeout=400)
+    assert again.returncode == 0, output
+    store = prepare_store(config.resolved_tracking_uri, config.state_path)
+    experiment = store.experiment_id(config.tracking.experiment)
+    runs = store.client().search_runs([experiment])
+    # The interrupted run was continued, not repeated beside it.
+    assert [run.info.status for run in runs] == ["FINISHED"]
+    (result_path,) = config.state_path.glob("training/*/result.json")
+    result = json.loads(result_path.read_text(encoding="utf-8"))
+    assert result["resumed_from_step"] >= 2
+    assert len(list_versions(store, config.tracking.registered_model_name)) == 1
+
+
+def test_signals_reach_no_process_of_ours_afterwards() -> None:
+    """The suite itself must not leave training processes behind."""
+    mine = psutil.Process(os.getpid())
+    names = [" ".join(child.cmdline()) for child in mine.children(recursive=True)]
+    assert not [name for name in names if "sql_ft.training" in name]
