@@ -273,6 +273,10 @@ class Binder:
         column, words = self._column_of(variable)
         return [self.literals.comparison(column, words["say"])]
 
+    def _bind_cmpavg(self, variable: str) -> list[Slot]:
+        column, words = self._column_of(variable)
+        return [self.literals.comparison(column, words["say"], margin=0.4)]
+
     def _bind_cmpsum(self, variable: str) -> list[Slot]:
         column, words = self._column_of(variable)
         return [self.literals.comparison(column, words["say"], scale=self.rng.randint(2, 6))]

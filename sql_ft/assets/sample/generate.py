@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -18,8 +19,10 @@ from sql_ft.errors import ConfigError
 _Item = TypeVar("_Item")
 
 DEFAULT_SEED = 7
-DEFAULT_ROWS = 4800
+DEFAULT_ROWS = 5200
 _TRIES_PER_ROW = 400
+_EVEN_TRIES = 60
+_CANDIDATES = 4
 
 
 def generate_rows(seed: int = DEFAULT_SEED, n_rows: int = DEFAULT_ROWS) -> list[dict[str, str]]:
@@ -46,9 +49,10 @@ def generate_rows(seed: int = DEFAULT_SEED, n_rows: int = DEFAULT_ROWS) -> list[
     schemas = list(load_schemas())
     rows: list[dict[str, str]] = []
     seen: set[str] = set()
+    counts: Counter[str] = Counter()
     while len(rows) < n_rows:
         intent, phrasing = next(plan)
-        row = _try_schemas(rng, schemas, intent, phrasing, seen)
+        row = _try_schemas(rng, schemas, intent, phrasing, seen, counts)
         if row is None:
             raise ConfigError(
                 f"no new question for template {phrasing.template} after {len(rows)} rows",
@@ -102,10 +106,16 @@ def _try_schemas(
     intent: Intent,
     phrasing: Phrasing,
     seen: set[str],
+    counts: Counter[str],
 ) -> dict[str, str] | None:
-    for _ in range(_TRIES_PER_ROW):
-        row = _write_row(rng, rng.choice(schemas), intent, phrasing)
+    for attempt in range(_TRIES_PER_ROW):
+        # Not every schema fits every intent, so plain chance would give some schemas five
+        # times the rows of others. The least used of a few go first; then any.
+        few = rng.sample(schemas, _CANDIDATES if attempt < _EVEN_TRIES else 1)
+        schema = min(few, key=lambda item: counts[item.db_id])
+        row = _write_row(rng, schema, intent, phrasing)
         if row is not None and row["question"].lower() not in seen:
+            counts[schema.db_id] += 1
             return row
     return None
 

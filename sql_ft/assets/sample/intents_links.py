@@ -36,8 +36,7 @@ join_list_where: a,b,f,p=link; c=show a; e=label b; n=num a; v=cmp n
 = SELECT T1.{c}, T2.{e} FROM {a} AS T1 JOIN {b} AS T2 ON T1.{f} = T2.{p} WHERE T1.{n} {v}
 - For {a.many} {v.post}, show the {c.say} and the {b.one} {e.say}.
 - List {a.one} {c.say} and {b.one} {e.say} where the {a.one} {n.say} {v.isform}.
-- Which {a.many} {v.pred}, and who or what do they belong to? Give {a.one} {c.say} and {b.one}
-  {e.say}.
+- Which {a.many} {v.pred}, and what is the {b.one} {e.say} for each? Put {a.one} {c.say} first.
 - Pair the {c.say} of each {a.one} {v.post} with the {e.say} of {a.its} {b.one}.
 - I'd like {a.one} {c.say} plus {b.one} {e.say} for every {a.one} {v.post}.
 
@@ -267,7 +266,7 @@ nested_beats_all: t=table; c=show t; n=num t; k=cat t; v=eq k
 - Which {t.many} have a higher {n.say} than every {t.one} {v.post}? Give the {c.says}.
 - List the {c.says} of {t.many} whose {n.say} exceeds the maximum among {t.many} {v.post}.
 - Find the {t.many} {t.who} beat all {t.many} {v.post} on {n.say}; show the {c.says}.
-- Show the {c.say} of each {t.one} with more {n.say} than the top value for {k.say} {v.val}.
+- Show the {c.say} of each {t.one} with {n.a} above the top value for {k.say} {v.val}.
 - Take the largest {n.say} of {t.many} {v.post}: which {t.one} {c.says} lie above it?
 
 nested_same: t=table; c=title t; v=eq c; k=cat t

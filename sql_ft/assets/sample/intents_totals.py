@@ -140,10 +140,10 @@ group_having_count_shown: t=table; k=cat t; h=count
 - Show the {k.says} with {h.say} {t.many}, and how many each one has.
 - Which {k.says} have {h.say} {t.many}? Put the count beside each.
 - Break the {t.many} down by {k.say} with counts, keeping only those with {h.say}.
-- Count {t.many} per {k.say}, but drop any {k.say} without {h.say} {t.many}.
+- Count {t.many} per {k.say}, keeping only each {k.say} with {h.say} {t.many}.
 - List {k.say} and {t.one} count wherever there are {h.say} {t.many}.
 
-group_having_agg: t=table; k=cat t; n=num t; v=cmp n
+group_having_agg: t=table; k=cat t; n=num t; v=cmpavg n
 = SELECT {k} FROM {t} GROUP BY {k} HAVING AVG({n}) {v}
 - Which {k.says} have {t.many} with an average {n.say} {v.with}?
 - List the {t.one} {k.says} whose mean {n.say} {v.isform}.

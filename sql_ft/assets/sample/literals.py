@@ -126,10 +126,17 @@ class LiteralWriter:
         }
         return Slot(f"{operator} {number}", words)
 
-    def comparison(self, column: Column, say: str, scale: int = 1) -> Slot:
-        """``column > number`` and its kin; ``scale`` lifts the number for sums."""
+    def comparison(self, column: Column, say: str, scale: int = 1, margin: float = 0.15) -> Slot:
+        """``column > number`` and its kin.
+
+        Args:
+            column: Column whose span the number is taken from.
+            say: How the question calls it.
+            scale: Factor for sums over several rows.
+            margin: Share of the span at either end that the number stays clear of.
+        """
         entry = self._rng.choice(wording.NUMBER_COMPARISONS)
-        return self._compare(column, say, entry, self._number(column, 0.15, 0.85, scale))
+        return self._compare(column, say, entry, self._number(column, margin, 1 - margin, scale))
 
     def two_tails(self, column: Column, say: str) -> tuple[Slot, Slot]:
         """One comparison above a high number and one below a low number."""
@@ -150,7 +157,7 @@ class LiteralWriter:
     def count(self, entries: Sequence[tuple[str, str]]) -> Slot:
         """Comparison of a number of rows, for HAVING."""
         operator, say = self._rng.choice(list(entries))
-        number = self._rng.choice((2, 2, 3, 3, 4, 5, 6, 8))
+        number = self._rng.choice((2, 2, 2, 3, 3, 3, 4, 5))
         spoken = wording.count_word(number, self._rng.random() < 0.5)
         return Slot(f"{operator} {number}", {"say": say.format(spoken)})
 

@@ -14,7 +14,7 @@ TEXT = """
   birth_date date 1938..2019 -> date of birth, birth date @ born
   insurer cat Medisure, NordCare, Publica, none -> health insurer @ insured with
   phone text? -> phone number
-visits: visit/visits, appointment/appointments
+clinic_visits: visit/visits, appointment/appointments
   visit_id id
   physician_id fk physicians seen by
   patient_id fk patients made by
