@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+from random import Random
 from typing import Any
 
 from sqlglot import exp
 
-from sql_ft.execution.schema import Schema
+from sql_ft.execution.compare import (
+    MatchRules,
+    compare_results,
+    is_ordered,
+    order_key_positions,
+)
+from sql_ft.execution.dependencies import find_dependencies
+from sql_ft.execution.fill import STYLES, Filler
+from sql_ft.execution.mutants import Mutant, generate_mutants
+from sql_ft.execution.pools import build_pools
+from sql_ft.execution.probe import Probe, open_probe
+from sql_ft.execution.tables import Schema, create_sql
+from sql_ft.execution.usage import Usage
+from sql_ft.records import ExecutionResult, ExecutionStatus
 
 Row = tuple[Any, ...]
+MIN_CANDIDATES = 6
+MAX_CANDIDATES = 30
+SHUFFLES = 2
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -70,7 +87,38 @@ def build_report(
         count: Most databases to keep.
         seed: Same arguments, same rows, on any machine.
     """
-    raise NotImplementedError
+    sql = gold_tree.sql(dialect=dialect)
+    usage = Usage(gold_tree, schema)
+    # A string seeds through SHA-512, so hash randomisation does not reach the rows.
+    rng = Random(f"{seed}\n{sql}\n{create_sql(schema)}")
+    pools = build_pools(schema, usage, question, rng)
+    dependencies = find_dependencies(gold_tree, schema, usage)
+    filler = Filler(schema, gold_tree, pools, usage, dependencies)
+    stripped = strip_where(gold_tree)
+    mutants = generate_mutants(gold_tree, schema, dialect)
+    trial = _Trial(
+        sql,
+        stripped.sql(dialect=dialect) if stripped is not None else None,
+        [m.sql for m in mutants],
+        is_ordered(gold_tree),
+        order_key_positions(gold_tree),
+    )
+    candidates: list[_Candidate] = []
+    error = ""
+    with open_probe(schema, dialect) as probe:
+        for number in range(MAX_CANDIDATES):
+            style = STYLES[number % len(STYLES)]
+            rows = filler.fill(style, rng)
+            candidate = trial.judge(probe, Database(f"g{number}", rows), rng)
+            if candidate is None:
+                error = probe.error
+                if number >= 2 and not candidates:
+                    break
+                continue
+            candidates.append(candidate)
+            if number + 1 >= MIN_CANDIDATES and trial.settled(candidates):
+                break
+    return _choose(candidates, mutants, trial, count, error)
 
 
 def build_databases(
@@ -83,9 +131,137 @@ def build_databases(
     dialect: str = "sqlite",
 ) -> list[Database]:
     """`build_report(...).databases`."""
-    raise NotImplementedError
+    return build_report(
+        schema, gold_tree, question, count=count, seed=seed, dialect=dialect
+    ).databases
 
 
 def strip_where(tree: exp.Expr) -> exp.Expr | None:
     """Copy of the query without any WHERE; None if it has none."""
-    raise NotImplementedError
+    if tree.find(exp.Where) is None:
+        return None
+    copy = tree.copy()
+    for where in list(copy.find_all(exp.Where)):
+        where.pop()
+    return copy
+
+
+@dataclasses.dataclass(slots=True)
+class _Candidate:
+    """A database and what it shows about the gold."""
+
+    database: Database
+    non_empty: bool
+    where_matters: bool
+    stable: bool
+    killed: frozenset[int]
+
+
+class _Trial:
+    """Runs the gold, the gold without WHERE and the mutants on a database."""
+
+    def __init__(
+        self,
+        sql: str,
+        stripped: str | None,
+        mutants: list[str],
+        ordered: bool,
+        keys: tuple[int, ...] | None,
+    ) -> None:
+        self.sql, self.stripped, self.mutants = sql, stripped, mutants
+        self.ordered, self.keys = ordered, keys
+        self.broken: set[int] = set()
+
+    def judge(self, probe: Probe, database: Database, rng: Random) -> _Candidate | None:
+        """None if the gold fails."""
+        probe.load(database.rows)
+        gold = probe.run(self.sql)
+        if gold is None:
+            return None
+        stripped = probe.run(self.stripped) if self.stripped is not None else None
+        killed = set()
+        for number, mutant in enumerate(self.mutants):
+            if number in self.broken:
+                continue
+            rows = probe.run(mutant)
+            if rows is None:
+                self.broken.add(number)
+            elif not self._same(gold, rows):
+                killed.add(number)
+        stable = True
+        for _ in range(SHUFFLES):
+            shuffled = {name: rng.sample(rows, len(rows)) for name, rows in database.rows.items()}
+            probe.load(shuffled)
+            again = probe.run(self.sql)
+            stable = stable and again is not None and self._same(gold, again)
+        return _Candidate(
+            database,
+            any(v is not None and v != 0 for row in gold for v in row),
+            stripped is not None and not self._same(gold, stripped),
+            stable,
+            frozenset(killed),
+        )
+
+    def settled(self, candidates: list[_Candidate]) -> bool:
+        """Nothing is left to look for."""
+        good = [c for c in candidates if c.stable]
+        killed = set().union(*(c.killed for c in good)) if good else set()
+        return (
+            any(c.non_empty for c in good)
+            and (self.stripped is None or any(c.where_matters for c in good))
+            and len(killed | self.broken) == len(self.mutants)
+        )
+
+    def _same(self, a: list[Row], b: list[Row]) -> bool:
+        if len(a) != len(b):
+            return False
+        if not a:
+            return True
+        left = ExecutionResult(ExecutionStatus.OK, ("",) * len(a[0]), tuple(a))
+        right = ExecutionResult(ExecutionStatus.OK, ("",) * len(b[0]), tuple(b))
+        if a == b:
+            return True
+        return compare_results(
+            left, right, ordered=self.ordered, rules=_STRICT, order_keys=self.keys
+        ).equal
+
+
+_STRICT = MatchRules(column_order="fixed")
+
+
+def _choose(
+    candidates: list[_Candidate], mutants: list[Mutant], trial: _Trial, count: int, error: str
+) -> DatabaseReport:
+    """Greedy: each next database kills the most mutants that still live."""
+    stable = [c for c in candidates if c.stable]
+    usable = stable or candidates
+    chosen: list[_Candidate] = []
+    killed: set[int] = set()
+    shown_where = False
+    while usable and len(chosen) < count:
+        gains = [_gain(c, bool(chosen), shown_where, killed) for c in usable]
+        best = usable[gains.index(max(gains))]
+        chosen.append(best)
+        usable = [c for c in usable if c is not best]
+        killed |= best.killed
+        shown_where |= best.where_matters
+    ran = [i for i in range(len(mutants)) if i not in trial.broken]
+    return DatabaseReport(
+        [c.database for c in chosen],
+        any(c.non_empty for c in chosen),
+        None if trial.stripped is None else any(c.where_matters for c in chosen),
+        len(ran),
+        sum(i in killed for i in ran),
+        tuple(mutants[i].name for i in ran if i not in killed),
+        bool(stable),
+        error if not candidates else "",
+    )
+
+
+def _gain(
+    candidate: _Candidate, has_first: bool, shown_where: bool, killed: set[int]
+) -> tuple[int, int, int]:
+    """What a candidate adds to those chosen; compared place by place."""
+    shows = int(not has_first and candidate.non_empty)
+    shows += int(candidate.where_matters and not shown_where)
+    return shows, len(candidate.killed - killed), int(candidate.non_empty)

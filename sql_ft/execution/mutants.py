@@ -1,12 +1,23 @@
-"""Mutants of a gold: small wrong queries that good databases tell from it."""
+"""Mutants of a gold: small wrong queries that good databases tell from it.
+
+The operators are those of mutation testing of SQL (Tuya, Suárez-Cabal, de la Riva 2007,
+"Mutating database queries") and of the fuzzing in Zhong, Yu, Klein 2020 ("Semantic
+Evaluation for Text-to-SQL with Distilled Test Suites"), cut down to those that a
+text-to-SQL model's mistakes resemble.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Iterator
 
 from sqlglot import exp
 
-from sql_ft.execution.schema import Schema
+from sql_ft.execution.resolve import Resolved, Resolver
+from sql_ft.execution.tables import Schema
+
+MAX_MUTANTS = 120
+Change = Callable[[exp.Expr], None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -19,4 +30,231 @@ class Mutant:
 
 def generate_mutants(tree: exp.Expr, schema: Schema, dialect: str = "sqlite") -> list[Mutant]:
     """All mutants of `Translated.source`, without repeats, in a fixed order."""
-    raise NotImplementedError
+    original = tree.sql(dialect=dialect)
+    seen = {original}
+    mutants: list[Mutant] = []
+    resolver = Resolver(tree, schema)
+    for place, node in enumerate(tree.walk()):
+        for name, change in _changes(node, resolver):
+            copy = tree.copy()
+            target = next(n for i, n in enumerate(copy.walk()) if i == place)
+            root = exp.Select(expressions=[copy]) if target is copy else None
+            change(target)
+            sql = (root.expressions[0] if root is not None else copy).sql(dialect=dialect)
+            if sql not in seen:
+                seen.add(sql)
+                mutants.append(Mutant(name, sql))
+            if len(mutants) >= MAX_MUTANTS:
+                return mutants
+    return mutants
+
+
+def _changes(node: exp.Expr, resolver: Resolver) -> Iterator[tuple[str, Change]]:
+    if isinstance(node, exp.Select):
+        yield from _select_changes(node)
+    if isinstance(node, (exp.Where, exp.Having)):
+        yield f"drop_{node.key}", _pop
+    elif isinstance(node, (exp.And, exp.Or)):
+        yield "drop_condition:right", lambda n: _become(n, n.this)
+        yield "drop_condition:left", lambda n: _become(n, n.expression)
+        other = exp.Or if isinstance(node, exp.And) else exp.And
+        yield f"connective:{other.key}", lambda n: _retype(n, other)
+    elif type(node) in _OPERATORS:
+        for operator in _OPERATORS[type(node)]:
+            yield f"operator:{operator.key}", _retyper(operator)
+    elif isinstance(node, exp.Not) and not isinstance(node.this, exp.Is):
+        yield "negation:dropped", lambda n: _become(n, n.this)
+    elif isinstance(node, (exp.Is, exp.In, exp.Exists, exp.Between)):
+        yield "negation:added", lambda n: _become(n, exp.Not(this=n.copy()))
+    elif isinstance(node, (exp.Like, exp.ILike)):
+        yield "negation:added", lambda n: n.set("negate", not n.args.get("negate"))
+    elif isinstance(node, exp.Literal):
+        yield from _literal_changes(node)
+    elif isinstance(node, exp.AggFunc):
+        yield from _aggregate_changes(node)
+    elif isinstance(node, exp.Ordered):
+        yield "order_direction", _flip_direction
+    elif isinstance(node, exp.Order):
+        yield "drop_order", _pop
+    elif isinstance(node, exp.Limit):
+        yield "drop_limit", _pop
+    elif isinstance(node, exp.Group):
+        for number in range(len(node.expressions)):
+            yield f"drop_group_key:{number}", _drop_item(number)
+    elif isinstance(node, exp.SetOperation):
+        yield from _set_changes(node)
+    elif isinstance(node, exp.Join):
+        yield from _join_changes(node)
+    elif isinstance(node, exp.Column):
+        for name, alias in _other_columns(node, resolver):
+            yield f"column:{name}", _column_changer(name, alias)
+
+
+_OPERATORS: dict[type[exp.Expr], tuple[type[exp.Expr], ...]] = {
+    exp.EQ: (exp.NEQ,),
+    exp.NEQ: (exp.EQ,),
+    exp.LT: (exp.LTE, exp.GT),
+    exp.LTE: (exp.LT, exp.GTE),
+    exp.GT: (exp.GTE, exp.LT),
+    exp.GTE: (exp.GT, exp.LTE),
+    exp.Add: (exp.Sub,),
+    exp.Sub: (exp.Add,),
+    exp.Mul: (exp.Div,),
+    exp.Div: (exp.Mul,),
+}
+
+
+def _pop(node: exp.Expr) -> None:
+    node.pop()
+
+
+def _become(node: exp.Expr, other: exp.Expr) -> None:
+    node.replace(other)
+
+
+def _retype(node: exp.Expr, kind: type[exp.Expr]) -> None:
+    node.replace(kind(this=node.this, expression=node.expression))
+
+
+def _retyper(kind: type[exp.Expr]) -> Change:
+    return lambda node: _retype(node, kind)
+
+
+def _flip_direction(node: exp.Expr) -> None:
+    node.set("desc", not node.args.get("desc"))
+    node.set("nulls_first", not node.args.get("nulls_first"))
+
+
+def _drop_item(number: int) -> Change:
+    def change(node: exp.Expr) -> None:
+        if len(node.expressions) == 1:
+            node.pop()
+        else:
+            node.expressions[number].pop()
+
+    return change
+
+
+def _select_changes(node: exp.Select) -> Iterator[tuple[str, Change]]:
+    if node.args.get("distinct") is not None:
+        yield "distinct:dropped", lambda n: n.set("distinct", None)
+    elif node.args.get("group") is None and not node.find(exp.AggFunc):
+        yield "distinct:added", lambda n: n.set("distinct", exp.Distinct())
+    group = node.args.get("group")
+    if group is not None and len(group.expressions) > 0:
+        yield "drop_group", lambda n: n.set("group", None)
+
+
+def _literal_changes(node: exp.Literal) -> Iterator[tuple[str, Change]]:
+    if isinstance(node.parent, (exp.Group, exp.Ordered)):
+        return
+    if node.is_string:
+        text = node.this
+        if isinstance(node.parent, (exp.Like, exp.ILike)):
+            for stripped in (text.lstrip("%"), text.rstrip("%"), "%" + text, text + "%"):
+                if stripped != text and "%%" not in stripped:
+                    yield "pattern", _literal_changer(stripped, True)
+        else:
+            yield "constant:other", _literal_changer(text + "x", True)
+        return
+    if node.this.isdigit():
+        number = int(node.this)
+        yield "constant:+1", _literal_changer(str(number + 1), False)
+        if number > 0 and not (number == 1 and isinstance(node.parent, exp.Limit)):
+            yield "constant:-1", _literal_changer(str(number - 1), False)
+    else:
+        yield "constant:+0.5", _literal_changer(repr(float(node.this) + 0.5), False)
+
+
+def _literal_changer(text: str, is_string: bool) -> Change:
+    def change(node: exp.Expr) -> None:
+        node.set("this", text)
+        node.set("is_string", is_string)
+
+    return change
+
+
+_AGGREGATES: dict[type[exp.Expr], tuple[type[exp.Expr], ...]] = {
+    exp.Sum: (exp.Avg, exp.Max),
+    exp.Avg: (exp.Sum, exp.Max),
+    exp.Max: (exp.Min,),
+    exp.Min: (exp.Max,),
+}
+
+
+def _aggregate_changes(node: exp.Expr) -> Iterator[tuple[str, Change]]:
+    for kind in _AGGREGATES.get(type(node), ()):
+        yield f"aggregate:{kind.key}", lambda n, k=kind: n.replace(k(this=n.this))  # type: ignore[misc]
+    inner = node.this
+    if isinstance(inner, exp.Distinct) and len(inner.expressions) == 1:
+        yield "distinct:dropped", lambda n: n.set("this", n.this.expressions[0])
+        if isinstance(node, exp.Count):
+            yield "aggregate:count_star", lambda n: n.set("this", exp.Star())
+    elif isinstance(node, exp.Count) and isinstance(inner, exp.Column):
+        yield "distinct:added", lambda n: n.set("this", exp.Distinct(expressions=[n.this]))
+        yield "aggregate:count_star", lambda n: n.set("this", exp.Star())
+
+
+def _set_changes(node: exp.SetOperation) -> Iterator[tuple[str, Change]]:
+    if isinstance(node, exp.Union):
+        keep = not node.args.get("distinct")
+        yield f"set:{'union' if keep else 'union_all'}", lambda n: n.set("distinct", keep)
+    for kind in (exp.Union, exp.Intersect, exp.Except):
+        if not isinstance(node, kind):
+            yield f"set:{kind.key}", _set_changer(kind)
+    if node.args.get("order") is None and node.args.get("limit") is None:
+        yield "set:left", lambda n: _become(n, n.this)
+        yield "set:right", lambda n: _become(n, n.expression)
+
+
+def _set_changer(kind: type[exp.Expr]) -> Change:
+    def change(node: exp.Expr) -> None:
+        arguments = {k: v for k, v in node.args.items() if v is not None}
+        node.replace(kind(**{**arguments, "distinct": True}))
+
+    return change
+
+
+def _join_changes(node: exp.Join) -> Iterator[tuple[str, Change]]:
+    if node.args.get("on") is None and not node.args.get("using"):
+        return
+    if node.args.get("side") == "LEFT":
+        yield "join:inner", _side_changer(None)
+    elif not node.args.get("side"):
+        yield "join:left", _side_changer("LEFT")
+    if node.args.get("on") is not None:
+        yield "join:no_condition", lambda n: n.set("on", exp.Boolean(this=True))
+
+
+def _side_changer(side: str | None) -> Change:
+    def change(node: exp.Expr) -> None:
+        node.set("side", side)
+        node.set("kind", None)
+
+    return change
+
+
+def _other_columns(node: exp.Column, resolver: Resolver) -> list[tuple[str, str]]:
+    """Up to two columns to confuse this one with: of its own table first, one type."""
+    found, env = resolver.resolve(node), resolver.scope_of(node)
+    if found is None or env is None or found.column is None:
+        return []
+    options: list[tuple[str, str]] = []
+    sources = sorted(env.sources, key=lambda s: s.alias != found.alias)
+    for source in sources:
+        for column in source.columns:
+            if _confusable(column, found) and source.alias:
+                options.append((column.name, source.alias))
+    return options[:2]
+
+
+def _confusable(column: Resolved, found: Resolved) -> bool:
+    same = column.name.casefold() == found.name.casefold() and column.table is found.table
+    return not same and column.type == found.type
+
+
+def _column_changer(name: str, alias: str) -> Change:
+    def change(node: exp.Expr) -> None:
+        node.replace(exp.column(name, table=alias, quoted=True))
+
+    return change
