@@ -128,7 +128,7 @@ join_extreme: a,b,f,p=link; c=label b; n=num a; m=most
 join_ordered: a,b,f,p=link; c=show a; e=label b; n=num a
 = SELECT T1.{c}, T2.{e} FROM {a} AS T1 JOIN {b} AS T2 ON T1.{f} = T2.{p} ORDER BY T1.{n} DESC
 - Show {a.one} {c.say} and {b.one} {e.say}, ordered by {a.one} {n.say}, highest first.
-- List all {a.many} by {c.say} with their {b.one} {e.say}, from the largest {n.say} down.
+- List {a.one} {c.says} with the matching {b.one} {e.says}, from the largest {a.one} {n.say} down.
 - Rank the {a.many} by {n.say}, top first, giving {a.one} {c.say} and {b.one} {e.say}.
 - Give me {a.one} {c.say} next to {b.one} {e.say}, in descending order of {a.one} {n.say}.
 - Which {b.one} {e.say} goes with which {a.one} {c.say}? {c.say} first, biggest {n.say} on top.

@@ -183,7 +183,7 @@ order_adjective: t=table; c=name t; n,z=extreme t
 = SELECT {c} FROM {t} ORDER BY {n}{z}
 - Rank the {t.many} from {z.say} to {z.other}, showing the {c.says}.
 - List {t.one} {c.says} starting with the {z.say} and ending with the {z.other}.
-- Line up all {t.many}, {z.say} first, by {c.say}.
+- Line up all {t.many}, {z.say} first, and show the {c.says}.
 - Give the {c.says} of our {t.many} in order, {z.say} to {z.other}.
 - What would a list of {t.one} {c.says} look like with the {z.say} on top?
 
@@ -222,7 +222,7 @@ order_limit: t=table; c=name t; n=num t; m=most; q=limit
 order_limit_adjective: t=table; c=name t; n,z=extreme t; q=limit
 = SELECT {c} FROM {t} ORDER BY {n}{z} LIMIT {q}
 - What are the {c.says} of the {q.say} {z.say} {t.many}?
-- Show me the {q.say} {z.say} {t.many} by {c.say}.
+- Show me the {q.say} {z.say} {t.many}, {c.say} only.
 - Give the {c.says} of our {q.say} {z.say} {t.many}.
 - Shortlist {q.say} {t.many}, the {z.say} ones, and list their {c.says}.
 - Limit the list of {t.many} to the {z.say} {q.say} and return the {c.says}.
