@@ -14,10 +14,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sqlglot import exp
-
 from sql_ft.config import EvaluationConfig
-from sql_ft.errors import EvaluationError, SchemaError, SqlTranslationError
+from sql_ft.errors import EvaluationError
+from sql_ft.evaluation.draft_pool import draft_all
+from sql_ft.evaluation.drafts import Draft, exclude
 from sql_ft.evaluation.evalset_storage import (
     EvaluationItem,
     EvaluationSet,
@@ -29,13 +29,8 @@ from sql_ft.evaluation.rules import engine_versions, sandbox_limits
 from sql_ft.execution.compare import (
     MatchRules,
     compare_results,
-    is_ordered,
-    order_key_positions,
 )
-from sql_ft.execution.databases import build_report, strip_where
-from sql_ft.execution.dialect import parse_query, translate
 from sql_ft.execution.sandbox import Job, JobResult, Sandbox
-from sql_ft.execution.schema import Schema, infer_types, parse_schema
 from sql_ft.records import ExecutionResult, ExecutionStatus, Sample, content_hash
 
 __all__ = [
@@ -51,14 +46,6 @@ Progress = Callable[[int, int], None]
 GOLD, NO_WHERE = "gold", "gold_without_where"
 
 logger = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Draft:
-    """An item before its gold has run; `no_where_sql` is "" if the gold has no WHERE."""
-
-    item: EvaluationItem
-    no_where_sql: str = ""
 
 
 def evaluation_set_key(samples: Sequence[Sample], config: EvaluationConfig) -> str:
@@ -110,10 +97,7 @@ def build_evaluation_set(
         return load_evaluation_set(out_dir)
     report = progress or _silent
     total = 2 * len(samples)
-    drafts = []
-    for done, sample in enumerate(samples, start=1):
-        drafts.append(_draft(sample, config))
-        report(done, total)
+    drafts = draft_all(samples, config, lambda done, _: report(done, total))
     runnable = [draft for draft in drafts if not draft.item.exclusion]
     skipped = len(samples) - len(runnable)
     with Sandbox(sandbox_limits(config), workers=config.workers) as sandbox:
@@ -145,56 +129,7 @@ def _check_ids(samples: Sequence[Sample]) -> None:
         )
 
 
-def _draft(sample: Sample, config: EvaluationConfig) -> _Draft:
-    """Schema, translation and databases of one sample; a gold that fails is excluded."""
-    item = EvaluationItem(sample=sample, gold_sql=sample.gold_sql)
-    try:
-        declared = parse_schema(sample.context, config.dialect)
-        source = parse_query(sample.gold_sql, declared, config.dialect)
-        schema = infer_types(declared, source)
-        gold = translate(sample.gold_sql, schema, config.dialect)
-        telling = build_report(
-            schema,
-            gold.source,
-            sample.question,
-            count=config.databases_per_sample,
-            seed=config.database_seed,
-            dialect=config.dialect,
-        )
-        stripped = strip_where(gold.source)
-        no_where = "" if stripped is None else _retranslate(stripped, schema, config)
-    except SchemaError as error:
-        return _Draft(_exclude(item, "schema:unreadable", error.message))
-    except SqlTranslationError as error:
-        return _Draft(_exclude(item, f"gold:{error.status}", error.message))
-    except Exception as error:
-        # One gold that trips a parser must not end the run for the others; it is
-        # counted under its own reason and, above a share, stops promotion.
-        logger.warning("sample %s cannot be prepared", sample.id, exc_info=True)
-        return _Draft(_exclude(item, f"harness:{type(error).__name__}", str(error)))
-    return _Draft(
-        dataclasses.replace(
-            item,
-            schema=schema,
-            gold_sql=gold.sql,
-            ordered=is_ordered(gold.tree),
-            order_keys=order_key_positions(gold.tree),
-            databases=tuple(telling.databases),
-            deterministic=telling.deterministic,
-            mutants_total=telling.mutants_total,
-            mutants_killed=telling.mutants_killed,
-            survivors=telling.survivors,
-            notes=gold.notes,
-        ),
-        no_where,
-    )
-
-
-def _retranslate(query: exp.Expr, schema: Schema, config: EvaluationConfig) -> str:
-    return translate(query.sql(dialect=config.dialect), schema, config.dialect).sql
-
-
-def _job(draft: _Draft) -> Job:
+def _job(draft: Draft) -> Job:
     item = draft.item
     assert item.schema is not None  # a draft that is not excluded has one
     queries = {GOLD: item.gold_sql}
@@ -203,20 +138,20 @@ def _job(draft: _Draft) -> Job:
     return Job(id=item.sample.id, schema=item.schema, databases=item.databases, queries=queries)
 
 
-def _audit(draft: _Draft, result: JobResult) -> EvaluationItem:
+def _audit(draft: Draft, result: JobResult) -> EvaluationItem:
     """Exclude a gold that fails, returns nothing, or is not told from its own projection."""
     item = draft.item
     gold = result.results[GOLD]
     failed = next((r for r in gold if r.status != ExecutionStatus.OK), None)
     if failed is not None:
         reason = "harness" if failed.status == ExecutionStatus.HARNESS else "gold"
-        return _exclude(item, f"{reason}:{failed.status.value}", failed.error)
+        return exclude(item, f"{reason}:{failed.status.value}", failed.error)
     if not any(r.rows and not _only_nulls(r) for r in gold):
-        return _exclude(item, "gold:no_rows", f"no rows on {len(gold)} generated databases")
+        return exclude(item, "gold:no_rows", f"no rows on {len(gold)} generated databases")
     if draft.no_where_sql and not _differs(gold, result.results[NO_WHERE], item.ordered):
-        return _exclude(item, "gold:where_not_told", "the same result without its WHERE")
+        return exclude(item, "gold:where_not_told", "the same result without its WHERE")
     if not item.deterministic:
-        return _exclude(
+        return exclude(
             item, "gold:nondeterministic", "the result depends on the order of stored rows"
         )
     return dataclasses.replace(item, gold_results=gold)
@@ -236,10 +171,6 @@ def _differs(
         and not compare_results(g, o, ordered=ordered, rules=MatchRules(column_order="fixed")).equal
         for g, o in zip(gold, other, strict=True)
     )
-
-
-def _exclude(item: EvaluationItem, reason: str, detail: str) -> EvaluationItem:
-    return dataclasses.replace(item, exclusion=reason, exclusion_detail=detail)
 
 
 def _silent(done: int, total: int) -> None:

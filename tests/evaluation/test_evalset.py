@@ -197,16 +197,16 @@ def test_bad_samples(tmp_path):
 
 
 def test_one_gold_that_trips_the_harness_ends_nothing(tmp_path, monkeypatch, caplog):
-    from sql_ft.evaluation import evalset
+    from sql_ft.evaluation import drafts
 
-    original = evalset.build_report
+    original = drafts.build_report
 
     def trip(schema, tree, question, **options):
         if question.startswith("Age"):
             raise ZeroDivisionError("inside")
         return original(schema, tree, question, **options)
 
-    monkeypatch.setattr(evalset, "build_report", trip)
+    monkeypatch.setattr(drafts, "build_report", trip)
     evaluation_set = build_evaluation_set(make_samples()[:3], CONFIG, tmp_path)
     assert evaluation_set.excluded == {"harness:ZeroDivisionError": ["quoted"]}
     assert "sample quoted" in caplog.text

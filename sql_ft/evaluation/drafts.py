@@ -1,0 +1,87 @@
+"""One sample on its way into an evaluation set: everything before its gold is executed."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+
+from sqlglot import exp
+
+from sql_ft.config import EvaluationConfig
+from sql_ft.errors import SchemaError, SqlTranslationError
+from sql_ft.evaluation.evalset_storage import EvaluationItem
+from sql_ft.execution.compare import is_ordered, order_key_positions
+from sql_ft.execution.databases import build_report, strip_where
+from sql_ft.execution.dialect import parse_query, translate
+from sql_ft.execution.schema import Schema, infer_types, parse_schema
+from sql_ft.records import Sample
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Draft:
+    """An item whose gold has not run yet.
+
+    Attributes:
+        item: The item, without gold results; excluded already if anything failed.
+        no_where_sql: The gold without its WHERE, in DuckDB's dialect; "" if it has none.
+    """
+
+    item: EvaluationItem
+    no_where_sql: str = ""
+
+
+def draft_sample(sample: Sample, config: EvaluationConfig) -> Draft:
+    """Schema, translation and databases of one sample.
+
+    Whatever fails excludes the sample with a reason; nothing is raised.
+    """
+    item = EvaluationItem(sample=sample, gold_sql=sample.gold_sql)
+    try:
+        declared = parse_schema(sample.context, config.dialect)
+        source = parse_query(sample.gold_sql, declared, config.dialect)
+        schema = infer_types(declared, source)
+        gold = translate(sample.gold_sql, schema, config.dialect)
+        telling = build_report(
+            schema,
+            gold.source,
+            sample.question,
+            count=config.databases_per_sample,
+            seed=config.database_seed,
+            dialect=config.dialect,
+        )
+        stripped = strip_where(gold.source)
+        no_where = "" if stripped is None else _retranslate(stripped, schema, config)
+        drafted = dataclasses.replace(
+            item,
+            schema=schema,
+            gold_sql=gold.sql,
+            ordered=is_ordered(gold.tree),
+            order_keys=order_key_positions(gold.tree),
+            databases=tuple(telling.databases),
+            deterministic=telling.deterministic,
+            mutants_total=telling.mutants_total,
+            mutants_killed=telling.mutants_killed,
+            survivors=telling.survivors,
+            notes=gold.notes,
+        )
+    except SchemaError as error:
+        return Draft(exclude(item, "schema:unreadable", error.message))
+    except SqlTranslationError as error:
+        return Draft(exclude(item, f"gold:{error.status}", error.message))
+    except Exception as error:
+        # One gold that trips a parser must not end the run for the others; it is
+        # counted under its own reason and, above a share, stops promotion.
+        logger.warning("sample %s cannot be prepared", sample.id, exc_info=True)
+        return Draft(exclude(item, f"harness:{type(error).__name__}", str(error)))
+    return Draft(drafted, no_where)
+
+
+def exclude(item: EvaluationItem, reason: str, detail: str) -> EvaluationItem:
+    """The item, set aside with a reason."""
+    return dataclasses.replace(item, exclusion=reason, exclusion_detail=detail)
+
+
+def _retranslate(query: exp.Expr, schema: Schema, config: EvaluationConfig) -> str:
+    return translate(query.sql(dialect=config.dialect), schema, config.dialect).sql
