@@ -138,6 +138,7 @@ def run_training(
     return result
 
 
+@known_deprecations_ignored()
 def build_trainer(
     config: RunConfig,
     effective: EffectiveSettings,
@@ -155,7 +156,7 @@ def build_trainer(
     from transformers import PrinterCallback
     from trl import SFTConfig
 
-    from sql_ft.training.sft import PlainSFTTrainer
+    from sql_ft.training.sft import LeanSFTTrainer
 
     train = config.train
     model = load_base(config.model, purpose="train")
@@ -203,7 +204,7 @@ def build_trainer(
         dataloader_pin_memory=effective.device == "cuda",
         remove_unused_columns=True,
     )
-    trainer = PlainSFTTrainer(
+    trainer = LeanSFTTrainer(
         model=model,
         args=arguments,
         train_dataset=rows.to_dataset(),

@@ -1,4 +1,4 @@
-"""TRL's trainer without what this project does not ship: model cards."""
+"""TRL's trainer, with the head computed only where it counts on a CPU, and no model cards."""
 
 from __future__ import annotations
 
@@ -6,12 +6,59 @@ from typing import Any
 
 from trl import SFTTrainer
 
+from sql_ft.training.dataset import IGNORED
 
-class PlainSFTTrainer(SFTTrainer):  # type: ignore[misc]
-    """`trl.SFTTrainer` that writes no README into its checkpoints.
 
-    The card would carry a path of this machine and look packages up on each save.
+class LeanSFTTrainer(SFTTrainer):  # type: ignore[misc]
+    """`trl.SFTTrainer` with two differences.
+
+    On a CPU the language-model head and the loss are computed at the supervised
+    positions alone. The value is TRL's (token-mean negative log-likelihood over the
+    optimizer step); TRL skips the others only where Triton runs, and elsewhere projects
+    every prompt position onto the vocabulary, forwards and backwards.
+
+    Checkpoints carry no README: it would hold a path of this machine.
     """
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """Return the mean loss per supervised token.
+
+        Args:
+            model: The PEFT model.
+            inputs: ``input_ids``, ``attention_mask``, ``labels``, each ``[batch, length]``.
+            return_outputs: Left to TRL.
+            num_items_in_batch: Supervised tokens of the optimizer step.
+        """
+        if self.args.device.type != "cpu" or return_outputs:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        import torch
+        from torch.nn.functional import cross_entropy
+
+        causal = self.accelerator.unwrap_model(model).get_base_model()
+        hidden = causal.base_model(
+            input_ids=inputs["input_ids"],
+            attention_mask=inputs["attention_mask"],
+            use_cache=False,
+        ).last_hidden_state[:, :-1]
+        labels = inputs["labels"][:, 1:]
+        supervised = labels != IGNORED
+        targets = labels[supervised]
+        logits = causal.get_output_embeddings()(hidden[supervised]).float()
+        count = len(targets) if num_items_in_batch is None else num_items_in_batch
+        loss = cross_entropy(logits, targets, reduction="sum") / torch.as_tensor(count).clamp(min=1)
+
+        correct = (logits.argmax(dim=-1) == targets).sum()
+        share = (correct / max(len(targets), 1)).item()
+        self._metrics["train"]["mean_token_accuracy"].append(share)
+        self._total_train_tokens += int(inputs["attention_mask"].sum())
+        self._metrics["train"]["num_tokens"] = [self._total_train_tokens]
+        return loss
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Write nothing."""
