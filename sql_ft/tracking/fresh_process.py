@@ -62,6 +62,8 @@ def answer_in_fresh_process(
         **os.environ,
         "MLFLOW_TRACKING_URI": store.tracking_uri,
         "MLFLOW_REGISTRY_URI": store.tracking_uri,
+        # A local store hands out its own files; caches beside them would be stored too.
+        "PYTHONDONTWRITEBYTECODE": "1",
         **(env or {}),
     }
     script = Path(__file__).with_name("probe.py")

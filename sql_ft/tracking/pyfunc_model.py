@@ -86,6 +86,9 @@ class SqlAnswers:
         from sql_ft.generation.greedy import decode_all
         from sql_ft.records import Sample
 
+        # A tokenizer decodes no rows to one empty text.
+        if not rows:
+            return []
         samples = [
             Sample(
                 id=str(position),

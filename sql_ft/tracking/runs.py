@@ -7,10 +7,8 @@ it (`find_resumable_run`; huggingface/transformers#30563 asks for that).
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import re
 import signal
 import threading
 import time
@@ -21,6 +19,7 @@ from typing import Any, Literal, NoReturn, Self
 
 from sql_ft.errors import TrackingError
 from sql_ft.tracking import provenance
+from sql_ft.tracking.fitting import MAX_TAG_CHARS, clean_name, clip_tags, short_value
 from sql_ft.tracking.store import Store, tracking_errors
 
 logger = logging.getLogger(__name__)
@@ -30,8 +29,6 @@ RESUMED_TAG = "sql_ft.resumed"
 ERROR_TAG = "error"
 _TABLES_TAG = "mlflow.loggedArtifacts"
 
-_MAX_PARAM_CHARS = 500
-_MAX_TAG_CHARS = 5000
 _PARAMS_PER_BATCH = 100
 _METRICS_PER_BATCH = 1000
 _DIGEST_CHARS = 36
@@ -113,7 +110,7 @@ class TrackedRun:
         """End the run with `status`; `error` becomes the tag of that name."""
         with tracking_errors(f"cannot end run {self.run_id}", self.store):
             if error:
-                self._client.set_tag(self.run_id, ERROR_TAG, error[:_MAX_TAG_CHARS])
+                self._client.set_tag(self.run_id, ERROR_TAG, error[:MAX_TAG_CHARS])
             self._client.set_terminated(self.run_id, status=status)
 
     def log_metrics(
@@ -134,7 +131,7 @@ class TrackedRun:
 
         now_ms = int(time.time() * 1000)
         rows = [
-            Metric(_clean(key), float(value), now_ms, step or 0, model_id=model_id)
+            Metric(clean_name(key), float(value), now_ms, step or 0, model_id=model_id)
             for key, value in metrics.items()
         ]
         with tracking_errors(f"cannot log metrics of run {self.run_id}", self.store):
@@ -153,7 +150,7 @@ class TrackedRun:
 
         new: dict[str, str] = {}
         for key, value in params.items():
-            name, text = _clean(key), _short(str(value))
+            name, text = clean_name(key), short_value(str(value))
             known = self._params.get(name)
             if known is None:
                 new[name] = text
@@ -170,7 +167,7 @@ class TrackedRun:
         """Set tags; later values replace earlier ones, 5,000 characters are kept."""
         from mlflow.entities import RunTag
 
-        rows = [RunTag(key, value) for key, value in _clip_tags(tags).items()]
+        rows = [RunTag(key, value) for key, value in clip_tags(tags).items()]
         with tracking_errors(f"cannot set tags of run {self.run_id}", self.store):
             for start in range(0, len(rows), _PARAMS_PER_BATCH):
                 self._client.log_batch(self.run_id, tags=rows[start : start + _PARAMS_PER_BATCH])
@@ -288,7 +285,7 @@ def start_run(
         store: From `prepare_store`.
         experiment: Created if need be.
         name: Shown in the list of runs.
-        params: See `flatten_params`.
+        params: See `fitting.flatten_params`.
         tags: Further tags; who and what ran is added.
         key: Hash of what the run computes. None never resumes.
         description: Markdown, shown on the run's page.
@@ -319,7 +316,7 @@ def start_run(
         with tracking_errors(f"cannot start a run in experiment {experiment!r}", store):
             if run_id is None:
                 # With its tags at once: a run without an owner could never be found dead.
-                created = client.create_run(experiment_id, run_name=name, tags=_clip_tags(all_tags))
+                created = client.create_run(experiment_id, run_name=name, tags=clip_tags(all_tags))
                 run_id = str(created.info.run_id)
             else:
                 before = client.get_run(run_id).data.tags
@@ -349,7 +346,7 @@ def mark_stale_runs(store: Store, experiment: str) -> list[str]:
     nothing here can tell whether they are alive.
 
     Returns:
-        Ids of the runs that were marked.
+        Ids of the marked runs.
     """
     client = store.client()
     experiment_id = store.experiment_id(experiment)
@@ -384,20 +381,6 @@ def find_resumable_run(store: Store, experiment: str, key: str) -> str | None:
     return None
 
 
-def flatten_params(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Turn nested settings into dotted names and text, as `TrackedRun.log_params` takes them."""
-    flat: dict[str, str] = {}
-    for key, value in values.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            flat.update(flatten_params(value, f"{name}."))
-        elif isinstance(value, (list, tuple)):
-            flat[name] = json.dumps(value, ensure_ascii=False, default=str)
-        else:
-            flat[name] = str(value)
-    return flat
-
-
 def _search(client: Any, experiment_id: str, condition: str) -> list[Any]:
     """All matching runs, newest first."""
     found: list[Any] = []
@@ -413,21 +396,6 @@ def _search(client: Any, experiment_id: str, condition: str) -> list[Any]:
         token = page.token
         if not token:
             return found
-
-
-def _clean(name: str) -> str:
-    return re.sub(r"[^\w\-. /]", "_", name)[:250]
-
-
-def _clip_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    return {_clean(key): str(value)[:_MAX_TAG_CHARS] for key, value in tags.items()}
-
-
-def _short(value: str) -> str:
-    if len(value) <= _MAX_PARAM_CHARS:
-        return value
-    digest = hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"sha256:{digest} ({len(value)} characters)"
 
 
 def _exit_on_signal(signum: int, frame: FrameType | None) -> NoReturn:

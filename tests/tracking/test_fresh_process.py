@@ -1,7 +1,8 @@
 """What is registered, loaded by a new interpreter that shares nothing with this one."""
 
-import shutil
+import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from lora_folder import make_lora_folder
@@ -23,6 +24,7 @@ ROWS = [
 ]
 
 
+@pytest.mark.slow
 def test_a_verified_version_answers_by_alias_as_evaluation_does(
     store: Store, config: RunConfig, run_id: str, tmp_path: Path, tiny_base: Path
 ):
@@ -47,6 +49,7 @@ def test_a_verified_version_answers_by_alias_as_evaluation_does(
     assert list(fresh.answers) == [p.predicted_sql for p in judged]
 
 
+@pytest.mark.slow
 def test_a_model_that_does_not_load_is_never_registered(
     store: Store, config: RunConfig, run_id: str, tmp_path: Path, tiny_base: Path
 ):
@@ -61,13 +64,21 @@ def test_a_model_that_does_not_load_is_never_registered(
     assert [str(model.status) for model in models] == ["FAILED"]
 
 
-def test_an_exchanged_adapter_does_not_load(
-    store: Store, config: RunConfig, run_id: str, tmp_path: Path, tiny_base: Path
-):
+def test_an_exchanged_adapter_does_not_load(config: RunConfig, tmp_path: Path, tiny_base: Path):
+    from sql_ft.tracking.model_package import identify_base, serving_settings
+    from sql_ft.tracking.pyfunc_model import SqlAnswers
+    from sql_ft.training.adapter import hash_adapter
+
     adapter = make_lora_folder(tmp_path / "adapter", tiny_base, seed=7)
-    version = register_adapter(store, run_id, adapter, "swap", config=config, verify=False)
+    settings = serving_settings(config, identify_base(config.model), hash_adapter(adapter))
+    (tmp_path / "serving.json").write_text(json.dumps(settings))
     other = make_lora_folder(tmp_path / "other", tiny_base, seed=8)
-    folder = Path(version.source.removeprefix("file://")) / "artifacts" / "adapter"
-    shutil.copy(other / "adapter_model.safetensors", folder)
+    artifacts = {"adapter": str(other), "serving": str(tmp_path / "serving.json")}
     with pytest.raises(ModelError, match="as registered"):
-        answer_in_fresh_process(store, version.uri)
+        SqlAnswers().load_context(SimpleNamespace(artifacts=artifacts))
+
+    artifacts["adapter"] = str(adapter)
+    model = SqlAnswers()
+    model.load_context(SimpleNamespace(artifacts=artifacts))
+    assert model.predict(None, []) == []
+    assert len(model.predict(None, ROWS)) == len(ROWS)

@@ -116,6 +116,26 @@ def test_one_version_for_one_adapter_hash(
     assert list_versions(store, "never") == []
 
 
+@pytest.mark.parametrize(
+    "write", ["create_logged_model", "log_model_artifacts", "log_outputs", "create_model_version"]
+)
+def test_a_crash_while_registering_leaves_no_version_and_the_next_try_makes_one(
+    store: Store, config: RunConfig, run_id: str, adapter: Path, monkeypatch, write: str
+):
+    def crash(self, *args, **kwargs):
+        raise KeyboardInterrupt
+
+    name = f"crash-{write}"
+    with monkeypatch.context() as patch:
+        patch.setattr(type(store.client()), write, crash)
+        with pytest.raises(KeyboardInterrupt):
+            register_adapter(store, run_id, adapter, name, config=config, verify=False)
+    assert list_versions(store, name) == []
+    register_adapter(store, run_id, adapter, name, config=config, verify=False)
+    register_adapter(store, run_id, adapter, name, config=config, verify=False)
+    assert [v.version for v in list_versions(store, name)] == ["1"]
+
+
 def test_what_is_not_a_lora_adapter_is_refused_and_registers_nothing(
     store: Store, config: RunConfig, run_id: str, adapter: Path, tiny_base: Path
 ):

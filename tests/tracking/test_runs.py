@@ -10,11 +10,11 @@ import pytest
 
 from sql_ft.errors import DataError, TrackingError
 from sql_ft.tracking import provenance
+from sql_ft.tracking.fitting import flatten_params
 from sql_ft.tracking.runs import (
     TrackedRun,
     attach_run,
     find_resumable_run,
-    flatten_params,
     mark_stale_runs,
     start_run,
 )

@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ def test_importing_tracking_does_not_import_mlflow():
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_four_processes_that_create_one_store_at_once_all_succeed(tmp_path: Path):
     code = (
         "import sys; from pathlib import Path;"
@@ -61,14 +63,10 @@ def test_four_processes_that_create_one_store_at_once_all_succeed(tmp_path: Path
 
 def test_creation_that_was_killed_half_way_is_started_again(tmp_path: Path):
     (tmp_path / "mlflow.db.partial").write_bytes(b"half a database")
-    prepare_store(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path)
-    assert not list(tmp_path.glob("*.partial*"))
-
-
-def test_an_empty_file_becomes_a_store(tmp_path: Path):
-    (tmp_path / "mlflow.db").touch()
+    (tmp_path / "mlflow.db").touch()  # an empty file is no store yet
     store = prepare_store(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path)
     assert store.client().search_experiments()
+    assert not list(tmp_path.glob("*.partial*"))
 
 
 def test_preparing_leaves_the_environment_as_the_user_set_it(store: Store, monkeypatch):
@@ -110,25 +108,21 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path):
 
 def test_a_foreign_database_is_not_filled_with_tables(tmp_path: Path):
     foreign = tmp_path / "other.db"
-    with sqlite3.connect(foreign) as connection:
+    with closing(sqlite3.connect(foreign)) as connection:
         connection.execute("CREATE TABLE mine (a)")
-    connection.close()
     with pytest.raises(TrackingError, match="holds no complete MLflow store"):
         prepare_store(f"sqlite:///{foreign}", tmp_path)
 
 
-def test_a_store_of_another_mlflow_version_is_refused(tmp_path: Path):
-    path = tmp_path / "mlflow.db"
-    prepare_store(f"sqlite:///{path}", tmp_path)
-    code = (
-        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]);"
-        "c.execute(\"UPDATE alembic_version SET version_num = 'abc'\"); c.commit()"
-    )
-    subprocess.run([sys.executable, "-c", code, str(path)], check=True)
-    copy = tmp_path / "copy.db"
-    copy.write_bytes(path.read_bytes())
+def test_a_store_of_another_mlflow_version_is_refused(store: Store, tmp_path: Path):
+    other = tmp_path / "mlflow.db"
+    source = store.tracking_uri.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(source)) as ours, closing(sqlite3.connect(other)) as copy:
+        ours.backup(copy)
+        copy.execute("UPDATE alembic_version SET version_num = 'abc'")
+        copy.commit()
     with pytest.raises(TrackingError, match="out-of-date database schema"):
-        prepare_store(f"sqlite:///{copy}", tmp_path)
+        prepare_store(f"sqlite:///{other}", tmp_path)
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path):
