@@ -13,7 +13,8 @@ from prefect.runtime import flow_run
 
 from sql_ft.config import RunConfig
 from sql_ft.errors import TrackingError
-from sql_ft.tracking.runs import flatten_params, start_run
+from sql_ft.tracking.fitting import flatten_params
+from sql_ft.tracking.runs import start_run
 from sql_ft.tracking.store import prepare_store
 from tasks.evaluate import (
     build_evaluation_set,

@@ -174,6 +174,11 @@ class Verdict(_Record):
         """True if the prediction counts as right."""
         return self.outcome == Outcome.CORRECT
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build the verdict from `to_dict` output; JSON holds the outcome as text."""
+        return cls(**{**values, "outcome": Outcome(values["outcome"])})
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Check(_Record):
