@@ -14,12 +14,13 @@ from sql_ft.execution.compare import (
     is_ordered,
     order_key_positions,
 )
-from sql_ft.execution.dependencies import find_dependencies
+from sql_ft.execution.dependencies import find_dependencies, find_group_columns
 from sql_ft.execution.fill import STYLES, Filler
 from sql_ft.execution.mutants import Mutant, generate_mutants
 from sql_ft.execution.pools import build_pools
 from sql_ft.execution.probe import Probe, open_probe
 from sql_ft.execution.tables import Schema, create_sql
+from sql_ft.execution.ties import tie_variants
 from sql_ft.execution.usage import Usage
 from sql_ft.records import ExecutionResult, ExecutionStatus
 
@@ -54,8 +55,8 @@ class DatabaseReport:
         mutants_total: Mutants of the gold that ran.
         mutants_killed: Of those, told apart by at least one database.
         survivors: Names of the others.
-        deterministic: The gold's result does not depend on the order of stored rows
-            on any of the databases.
+        deterministic: On none of the databases does the gold's result depend on the order
+            of stored rows, or on which of several tied rows comes first.
         error: First line of the engine's message if the gold itself failed.
     """
 
@@ -93,13 +94,15 @@ def build_report(
     rng = Random(f"{seed}\n{sql}\n{create_sql(schema)}")
     pools = build_pools(schema, usage, question, rng)
     dependencies = find_dependencies(gold_tree, schema, usage)
-    filler = Filler(schema, gold_tree, pools, usage, dependencies)
+    graded = find_group_columns(gold_tree, schema, usage)
+    filler = Filler(schema, gold_tree, pools, dependencies, graded)
     stripped = strip_where(gold_tree)
     mutants = generate_mutants(gold_tree, schema, dialect)
     trial = _Trial(
         sql,
         stripped.sql(dialect=dialect) if stripped is not None else None,
         [m.sql for m in mutants],
+        [v.sql(dialect=dialect) for v in tie_variants(gold_tree, schema)],
         is_ordered(gold_tree),
         order_key_positions(gold_tree),
     )
@@ -165,10 +168,12 @@ class _Trial:
         sql: str,
         stripped: str | None,
         mutants: list[str],
+        variants: list[str],
         ordered: bool,
         keys: tuple[int, ...] | None,
     ) -> None:
         self.sql, self.stripped, self.mutants = sql, stripped, mutants
+        self.variants = variants
         self.ordered, self.keys = ordered, keys
         self.broken: set[int] = set()
 
@@ -189,7 +194,13 @@ class _Trial:
             elif not self._same(gold, rows):
                 killed.add(number)
         stable = True
+        for variant in self.variants:
+            rows = probe.run(variant)
+            # A variant that the engine refuses says nothing.
+            stable = stable and (rows is None or self._same(gold, rows))
         for _ in range(SHUFFLES):
+            if not stable:
+                break
             shuffled = {name: rng.sample(rows, len(rows)) for name, rows in database.rows.items()}
             probe.load(shuffled)
             again = probe.run(self.sql)

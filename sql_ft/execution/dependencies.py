@@ -31,6 +31,27 @@ def find_dependencies(tree: exp.Expr, schema: Schema, usage: Usage) -> list[tupl
     return list(found)
 
 
+def find_group_columns(tree: exp.Expr, schema: Schema, usage: Usage) -> list[tuple[str, str]]:
+    """(table, column) of GROUP BY keys and of the columns that are joined to them.
+
+    Groups of different sizes have no ties under ORDER BY COUNT(*).
+    """
+    resolver = Resolver(tree, schema)
+    classes = set()
+    for group in tree.find_all(exp.Group):
+        for key in group.expressions:
+            resolved = resolver.resolve(key) if isinstance(key, exp.Column) else None
+            if resolved is not None and resolved.table is not None and resolved.column is not None:
+                place = (resolved.table.name.casefold(), resolved.column.name.casefold())
+                classes.add(usage.links.find(place))
+    return [
+        (t.name, c.name)
+        for t in schema.tables
+        for c in t.columns
+        if not c.unique and usage.links.find((t.name.casefold(), c.name.casefold())) in classes
+    ]
+
+
 def _base(node: exp.Expr, resolver: Resolver, env: Env) -> Resolved | None:
     if isinstance(node, exp.Column):
         resolved = resolver.resolve(node)

@@ -15,7 +15,7 @@ from sqlglot import exp
 from sql_ft.execution.pools import Pool
 from sql_ft.execution.resolve import Resolver
 from sql_ft.execution.tables import Schema, Table
-from sql_ft.execution.usage import Key, Usage
+from sql_ft.execution.usage import Key
 from sql_ft.execution.witness import Plan, Planner, Test, choose
 
 Row = tuple[Any, ...]
@@ -33,6 +33,7 @@ class Style:
         near_misses: Whether requirements are also broken one at a time.
         dependent: Columns that the gold takes from "some row" follow the group's key.
         repeat_rate: How often rows that satisfy the gold come twice.
+        graded: Groups get different numbers of rows.
     """
 
     null_rate: float
@@ -41,15 +42,18 @@ class Style:
     near_misses: bool
     dependent: bool
     repeat_rate: float
+    graded: bool = False
 
 
 STYLES = (
     Style(0.0, 0.35, 5, True, True, 0.5),
-    Style(0.12, 0.2, 6, True, True, 0.5),
+    Style(0.12, 0.2, 6, True, True, 0.5, graded=True),
     Style(0.0, 0.9, 4, True, True, 0.0),
     Style(0.0, 0.0, 9, True, True, 1.0),
-    Style(0.0, 0.7, 0, False, True, 0.0),
+    Style(0.0, 0.7, 0, False, True, 0.0, graded=True),
     Style(0.05, 0.5, 12, True, False, 0.5),
+    Style(0.0, 0.8, 1, True, True, 0.0, graded=True),
+    Style(0.0, 0.5, 2, False, True, 0.0, graded=True),
 )
 
 
@@ -61,11 +65,11 @@ class Filler:
         schema: Schema,
         tree: exp.Expr,
         pools: dict[Key, Pool],
-        usage: Usage,
         dependencies: list[tuple[str, str, str]],
+        graded: list[tuple[str, str]],
     ) -> None:
-        self.schema, self.tree, self.pools, self.usage = schema, tree, pools, usage
-        self.dependencies = dependencies
+        self.schema, self.tree, self.pools = schema, tree, pools
+        self.dependencies, self.graded = dependencies, graded
         self._resolver = Resolver(tree, schema)
         self._fresh = 0
 
@@ -91,6 +95,8 @@ class Filler:
                 present.append(dict(rng.choice(present)))
         for table in self.schema.tables:
             rng.shuffle(rows[table.name])
+        if style.graded and self.graded:
+            self._grade(rows, rng)
         if style.dependent:
             self._follow(rows)
         return self._constrained(rows, rng)
@@ -195,6 +201,26 @@ class Filler:
                 source = pool.hits if draw < 0.35 else pool.near if draw < 0.55 else pool.fillers
                 row[column.name] = rng.choice(source or pool.all)
         return row
+
+    def _grade(self, rows: dict[str, list[dict[str, Any]]], rng: Random) -> None:
+        """Give the groups of one table 1, 2, 3 … rows more than they have."""
+        name, column = rng.choice(self.graded)
+        values = list(dict.fromkeys(r[column] for r in rows[name] if r[column] is not None))
+        if rng.random() < 0.5:
+            # The values that satisfy the gold come often enough to differ in number.
+            values = values[:4]
+        templates = {v: [r for r in rows[name] if r[column] == v] for v in values}
+        for size, value in enumerate(values[:6]):
+            for _ in range(size * rng.choice((1, 2))):
+                if len(rows[name]) < MAX_ROWS:
+                    row = dict(rng.choice(templates[value]))
+                    table = self.schema.find(name)
+                    assert table is not None
+                    other = self._noise(table, STYLES[2], rng, nulls=False)
+                    for own in table.columns:
+                        if own.unique or own.name in table.primary_key[-1:]:
+                            row[own.name] = other[own.name]
+                    rows[name].append(row)
 
     def _follow(self, rows: dict[str, list[dict[str, Any]]]) -> None:
         """Make each (table, key column, column) of `dependencies` a functional dependency."""
