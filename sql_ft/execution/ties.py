@@ -3,22 +3,27 @@
 ORDER BY with ties, LIMIT without ORDER BY: which rows come first is up to the engine.
 Shuffling the stored rows does not show it where the engine sorts on its way (SQLite
 groups by sorting), so two variants of the gold break every tie in opposite directions.
-If they differ from the gold, no verdict may rest on those rows.
+If they differ from the gold, no verdict may rest on those rows. The same is done for
+columns beside GROUP BY that come from "some row" of the group: MIN and MAX of them.
 """
 
 from __future__ import annotations
 
 from sqlglot import exp
 
+from sql_ft.execution.passes.grouping import bare_extremes
 from sql_ft.execution.resolve import Resolver
 from sql_ft.execution.tables import Schema
 
 
 def tie_variants(tree: exp.Expr, schema: Schema) -> list[exp.Expr]:
-    """The gold with all ties broken upwards, and downwards; [] if nothing is ordered."""
-    if tree.find(exp.Order, exp.Limit) is None:
-        return []
-    return [_broken(tree, schema, descending) for descending in (False, True)]
+    """The gold with every matter of chance decided one way, and the other way."""
+    variants = []
+    if tree.find(exp.Order, exp.Limit) is not None:
+        variants += [_broken(tree, schema, descending) for descending in (False, True)]
+    if tree.find(exp.AggFunc, exp.Group) is not None:
+        variants += [bare_extremes(tree.copy(), schema, name) for name in ("MIN", "MAX")]
+    return [v for v in variants if v != tree]
 
 
 def _broken(tree: exp.Expr, schema: Schema, descending: bool) -> exp.Expr:

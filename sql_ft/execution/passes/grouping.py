@@ -18,6 +18,19 @@ from sql_ft.execution.tables import Schema
 
 def bare_columns(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """Wrap bare columns of each aggregating SELECT."""
+    return _wrap_all(tree, schema, "FIRST", extremes=True)
+
+
+def bare_extremes(tree: exp.Expr, schema: Schema, function: str) -> exp.Expr:
+    """Every bare column that comes from "some row" as MIN or MAX (`function`) of its group.
+
+    Where the two differ, the gold has no one meaning. Columns that follow the only MAX or
+    MIN of the query stay as they are.
+    """
+    return _wrap_all(tree, schema, function, extremes=False)
+
+
+def _wrap_all(tree: exp.Expr, schema: Schema, function: str, *, extremes: bool) -> exp.Expr:
     for select in reversed(list(tree.find_all(exp.Select))):
         resolver = Resolver(tree, schema)
         group = select.args.get("group")
@@ -31,11 +44,18 @@ def bare_columns(tree: exp.Expr, schema: Schema) -> exp.Expr:
             _expand_stars(select, env)
             resolver = Resolver(tree, schema)
             env = resolver.envs[id(select)]
-        _wrap(select, env, resolver, aggregates)
+        _wrap(select, env, resolver, aggregates, function, extremes)
     return tree
 
 
-def _wrap(select: exp.Select, env: Env, resolver: Resolver, aggregates: list[exp.Expr]) -> None:
+def _wrap(
+    select: exp.Select,
+    env: Env,
+    resolver: Resolver,
+    aggregates: list[exp.Expr],
+    function: str,
+    with_extremes: bool,
+) -> None:
     keys = _group_keys(select, env)
     spelled = {_spelling(k, resolver) for k in keys}
     extremes = [a for a in aggregates if isinstance(a, (exp.Max, exp.Min))]
@@ -51,10 +71,12 @@ def _wrap(select: exp.Select, env: Env, resolver: Resolver, aggregates: list[exp
             if resolver.scope_of(column) is not env:
                 continue
             if isinstance(extreme, (exp.Max, exp.Min)) and extreme.this is not None:
+                if not with_extremes:
+                    continue
                 name = "ARG_MAX" if isinstance(extreme, exp.Max) else "ARG_MIN"
                 wrapped = call(name, column.copy(), extreme.this.copy())
             else:
-                wrapped = call("FIRST", column.copy())
+                wrapped = call(function, column.copy())
             if is_projection and column is place:
                 place.replace(exp.alias_(wrapped, column.name, quoted=True))
             else:
