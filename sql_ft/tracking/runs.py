@@ -367,10 +367,7 @@ def mark_stale_runs(store: Store, experiment: str) -> list[str]:
 def find_resumable_run(store: Store, experiment: str, key: str) -> str | None:
     """Return the newest KILLED run of this key, if no later run of it has finished.
 
-    Args:
-        store: From `prepare_store`.
-        experiment: Name of the experiment.
-        key: As given to `start_run`.
+    The key is as given to `start_run`.
     """
     quoted = key.replace("'", "")
     client = store.client()
