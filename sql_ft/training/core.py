@@ -64,12 +64,15 @@ def run_training(
             out-of-memory on the GPU.
         ModelError: The base model cannot be loaded.
     """
+    started = time.monotonic()
+    # Before the slow imports: a model that is not there is the likeliest mistake.
+    resolved = resolve_model(config.model)
+
     import torch
     from transformers import set_seed
 
     from sql_ft.training.callbacks import ReportCallback, SealCallback, TimeLimitCallback
 
-    started = time.monotonic()
     device = pick_device(config.model)
     effective, notes = adapt_to_hardware(config, device)
     for note in notes:
@@ -81,7 +84,6 @@ def run_training(
     fix_determinism(device)
     sink.log_params(effective.to_params())
 
-    resolved = resolve_model(config.model)
     tokenizer = load_tokenizer(config.model)
     rows = tokenise_rows(train_path, tokenizer, max_length=config.data.max_length)
     logger.info(

@@ -64,17 +64,10 @@ def train_adapter(
     out_dir.mkdir(parents=True, exist_ok=True)
     config_path = out_dir / CONFIG_FILE
     config_path.write_text(config.model_dump_json(indent=1), encoding="utf-8")
-    command = [
-        *(sys.executable, "-m", "sql_ft.training"),
-        *("--config", str(config_path)),
-        *("--train-path", str(train_path)),
-        *("--out-dir", str(out_dir)),
-        *("--parent-pid", str(os.getpid())),
-    ]
     log_path = out_dir / LOG_FILE
     with log_path.open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
-            command,
+            _command(config_path, train_path, out_dir),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -101,6 +94,16 @@ def train_adapter(
     if isinstance(outcome, SqlFtError):
         raise outcome
     raise TrainingError(f"the training process ended with code {code}: {_log_tail(log_path)}")
+
+
+def _command(config_path: Path, train_path: Path, out_dir: Path) -> list[str]:
+    return [
+        *(sys.executable, "-m", "sql_ft.training"),
+        *("--config", str(config_path)),
+        *("--train-path", str(train_path)),
+        *("--out-dir", str(out_dir)),
+        *("--parent-pid", str(os.getpid())),
+    ]
 
 
 def _relay(
