@@ -188,11 +188,12 @@ def pip_requirements() -> list[str]:
 
 
 def _copy_library(target: Path) -> Path:
-    """Copy this library's Python files; weights and data of `assets` stay behind."""
+    """Copy this library's Python files; what `assets` holds or generates stays behind."""
     source = Path(__file__).resolve().parents[1]
     for file in source.rglob("*"):
         relative = file.relative_to(source)
-        if file.suffix != ".py" and file.name != "py.typed":
+        generator = relative.parts[0] == "assets" and len(relative.parts) > 2
+        if generator or (file.suffix != ".py" and file.name != "py.typed"):
             continue
         copy = target / relative
         copy.parent.mkdir(parents=True, exist_ok=True)

@@ -76,6 +76,7 @@ def test_a_version_holds_the_adapter_and_says_what_it_is(
     code = folder / "code" / "sql_ft"
     assert (code / "tracking" / "pyfunc_model.py").is_file()
     assert {f.suffix for f in code.rglob("*") if f.is_file()} <= {".py", ".typed"}
+    assert [f.name for f in (code / "assets").iterdir()] == ["__init__.py"]
     requirements = (folder / "requirements.txt").read_text().split()
     assert requirements == pip_requirements()
     assert all("==" in line and "+" not in line for line in requirements)
