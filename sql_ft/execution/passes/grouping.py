@@ -2,9 +2,9 @@
 
 SQLite takes such a "bare" column from some row of the group: the row of the maximum or
 minimum if the query has exactly one MAX or MIN, else (as implemented) the first row it
-visits (https://sqlite.org/lang_select.html#bareagg). DuckDB says ARG_MAX, ARG_MIN and
-FIRST. FIRST depends on the order of stored rows: `databases` keeps no database on which
-that changes the gold's result.
+visits (https://sqlite.org/lang_select.html#bareagg). DuckDB says ARG_MAX_NULL,
+ARG_MIN_NULL and FIRST. FIRST depends on the order of stored rows: `databases` keeps no
+database on which that changes the gold's result.
 """
 
 from __future__ import annotations
@@ -73,14 +73,25 @@ def _wrap(
             if isinstance(extreme, (exp.Max, exp.Min)) and extreme.this is not None:
                 if not with_extremes:
                     continue
-                name = "ARG_MAX" if isinstance(extreme, exp.Max) else "ARG_MIN"
-                wrapped = call(name, column.copy(), extreme.this.copy())
+                wrapped = _row_of_extreme(column, extreme)
             else:
                 wrapped = call(function, column.copy())
             if is_projection and column is place:
                 place.replace(exp.alias_(wrapped, column.name, quoted=True))
             else:
                 column.replace(wrapped)
+
+
+def _row_of_extreme(column: exp.Column, extreme: exp.Expr) -> exp.Expr:
+    """The column in the row of the extreme; in the first row where all are NULL."""
+    name = "ARG_MAX_NULL" if isinstance(extreme, exp.Max) else "ARG_MIN_NULL"
+    at_extreme = call(name, column.copy(), extreme.this.copy())
+    all_null = exp.Is(this=extreme.copy(), expression=exp.Null())
+    return exp.Paren(
+        this=exp.Case(
+            ifs=[exp.If(this=all_null, true=call("FIRST", column.copy()))], default=at_extreme
+        )
+    )
 
 
 def _bare(node: exp.Expr, spelled: set[str], resolver: Resolver) -> list[exp.Column]:
@@ -99,7 +110,9 @@ def _bare(node: exp.Expr, spelled: set[str], resolver: Resolver) -> list[exp.Col
     return found
 
 
-_AGGREGATE_NAMES = frozenset({"TOTAL", "ARG_MAX", "ARG_MIN", "FIRST", "LAST", "STRING_AGG"})
+_AGGREGATE_NAMES = frozenset(
+    {"TOTAL", "ARG_MAX_NULL", "ARG_MIN_NULL", "FIRST", "LAST", "STRING_AGG"}
+)
 
 
 def _aggregates(select: exp.Select) -> list[exp.Expr]:
