@@ -11,7 +11,7 @@ from sql_ft.config import EvaluationConfig
 from sql_ft.errors import SchemaError, SqlTranslationError
 from sql_ft.evaluation.evalset_storage import EvaluationItem
 from sql_ft.execution.compare import is_ordered, order_key_positions
-from sql_ft.execution.databases import build_report, strip_where
+from sql_ft.execution.databases import Database, build_report, strip_where
 from sql_ft.execution.dialect import parse_query, translate
 from sql_ft.execution.schema import Schema, infer_types, parse_schema
 from sql_ft.records import Sample
@@ -59,7 +59,9 @@ def draft_sample(sample: Sample, config: EvaluationConfig) -> Draft:
             gold_sql=gold.sql,
             ordered=is_ordered(gold.tree),
             order_keys=order_key_positions(gold.tree),
-            databases=tuple(telling.databases),
+            # A gold that fails everywhere has no databases; it still runs once, on empty
+            # tables, so that the engine says what is wrong with it.
+            databases=tuple(telling.databases) or (Database("empty", {}),),
             deterministic=telling.deterministic,
             mutants_total=telling.mutants_total,
             mutants_killed=telling.mutants_killed,
