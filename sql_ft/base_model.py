@@ -168,6 +168,7 @@ def load_base(config: ModelConfig, *, purpose: Literal["train", "generate"]) -> 
     Raises:
         ModelError: The weights do not fit the configuration or cannot be read.
     """
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging as transformers_logging
 
@@ -188,7 +189,7 @@ def load_base(config: ModelConfig, *, purpose: Literal["train", "generate"]) -> 
             trust_remote_code=False,
             output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError, ImportError) as error:
+    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
         raise ModelError(
             f"cannot load {resolved.label}: {_first_line(error)}",
             setting="model.name_or_path",

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-
 #: Called with work done and work in all (same unit) while a stage runs.
 Progress = Callable[[int, int], None]
 

@@ -35,8 +35,6 @@ def adapter_applied(
         ModelError: The adapter cannot be read, does not fit this base, was not loaded
             completely, or changes nothing.
     """
-    from peft import PeftModel
-
     config = read_adapter_config(adapter_dir)
     tensors = read_adapter_tensors(adapter_dir)
     _check_changes_something(adapter_dir, tensors)
@@ -50,36 +48,42 @@ def adapter_applied(
             base.revision[:12],
         )
     saved = _save_biases(model) if config.get("bias", "none") != "none" else {}
-    with known_deprecations_ignored():
-        try:
+    try:
+        yield _put_on(model, adapter_dir, tensors, saved, base=base, merge=merge)
+    finally:
+        _strip(model)
+        _restore(model, saved)
+
+
+def _put_on(
+    model: Any,
+    adapter_dir: Path,
+    tensors: dict[str, Any],
+    saved: dict[str, Any],
+    *,
+    base: ResolvedModel,
+    merge: bool,
+) -> Any:
+    """Load, verify and perhaps merge; what merging overwrites goes into `saved` first."""
+    from peft import PeftModel
+
+    try:
+        with known_deprecations_ignored(), warnings.catch_warnings():
             # Missing keys only warn here; `_check_loaded` turns them into an error.
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="Found missing adapter keys")
-                wrapped = PeftModel.from_pretrained(model, adapter_dir, adapter_name=_NAME)
-        except (RuntimeError, ValueError, KeyError) as error:
-            raise ModelError(
-                f"adapter {adapter_dir} does not fit {base.label}: {str(error).splitlines()[0]}",
-                setting="model.name_or_path",
-                expected="an adapter trained on this base",
-            ) from error
-        try:
-            _check_loaded(wrapped, adapter_dir, tensors)
-            wrapped.eval()
-            if merge:
-                saved.update(_save_targets(wrapped))
-                try:
-                    changed = wrapped.merge_and_unload(safe_merge=True)
-                except ValueError as error:
-                    raise ModelError(f"cannot merge adapter {adapter_dir}: {error}") from error
-                yield changed
-            else:
-                yield wrapped
-        finally:
-            if not merge or _is_wrapped(model):
-                wrapped.unload()
-            _restore(model, saved)
-            if hasattr(model, "peft_config"):
-                del model.peft_config
+            warnings.filterwarnings("ignore", message="Found missing adapter keys")
+            wrapped = PeftModel.from_pretrained(model, adapter_dir, adapter_name=_NAME)
+        _check_loaded(wrapped, adapter_dir, tensors)
+        wrapped.eval()
+        if not merge:
+            return wrapped
+        saved.update(_save_targets(wrapped))
+        return wrapped.merge_and_unload(safe_merge=True)
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"adapter {adapter_dir} does not fit {base.label}: {str(error).splitlines()[0]}",
+            setting="model.name_or_path",
+            expected="an adapter trained on this base",
+        ) from error
 
 
 def _check_changes_something(adapter_dir: Path, tensors: dict[str, Any]) -> None:
@@ -114,10 +118,15 @@ def _check_loaded(wrapped: Any, adapter_dir: Path, tensors: dict[str, Any]) -> N
             raise ModelError(f"{name} of adapter {adapter_dir} was not loaded into the model")
 
 
-def _is_wrapped(model: Any) -> bool:
+def _strip(model: Any) -> None:
+    """Take off whatever adapter layers are left, also after loading failed halfway."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
-    return any(isinstance(module, BaseTunerLayer) for module in model.modules())
+    for name, module in list(model.named_modules()):
+        if isinstance(module, BaseTunerLayer):
+            model.set_submodule(name, module.get_base_layer())
+    if hasattr(model, "peft_config"):
+        del model.peft_config
 
 
 def _save_targets(wrapped: Any) -> dict[str, Any]:

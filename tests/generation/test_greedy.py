@@ -1,0 +1,109 @@
+"""Own loop against `transformers.generate`, batched against one by one."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from small_training import make_samples, small_config
+
+from sql_ft.base_model import load_base, load_tokenizer, stop_ids
+from sql_ft.data.chat import encode_prompt
+from sql_ft.generation import greedy
+from sql_ft.generation.greedy import Decoded, decode_all, decode_batch
+
+Loaded = tuple[Any, list[list[int]], list[int]]
+
+
+@pytest.fixture(scope="module")
+def loaded(base: Path) -> Loaded:
+    config = small_config(base)
+    tokenizer = load_tokenizer(config.model)
+    model = load_base(config.model, purpose="generate")
+    prompts = [encode_prompt(tokenizer, sample) for sample in make_samples(11)]
+    assert len({len(p) for p in prompts}) > 2
+    # A random model seldom says "end of turn": common tokens stop it at different steps.
+    stops = [*stop_ids(tokenizer), *_frequent(model, prompts)]
+    return model, prompts, stops
+
+
+def _frequent(model: Any, prompts: list[list[int]]) -> list[int]:
+    rows = decode_batch(model, prompts, max_new_tokens=20, stop_ids=[], pad_id=0)
+    counts = torch.bincount(torch.tensor([t for row in rows for t in row.token_ids[3:]]))
+    return counts.argsort(descending=True)[:3].tolist()
+
+
+def _stock(model: Any, prompt: list[int], stops: list[int], limit: int) -> list[int]:
+    ids = torch.tensor([prompt])
+    output = model.generate(
+        input_ids=ids,
+        attention_mask=torch.ones_like(ids),
+        max_new_tokens=limit,
+        do_sample=False,
+        eos_token_id=stops,
+        pad_token_id=0,
+    )
+    return output[0, len(prompt) :].tolist()
+
+
+def _decode(loaded: Loaded, batch_size: int, **changes: Any) -> list[Decoded]:
+    model, prompts, stops = loaded
+    settings = {"max_new_tokens": 20, "stop_ids": stops, "pad_id": 0, **changes}
+    return decode_all(model, prompts, batch_size=batch_size, **settings)
+
+
+def test_equals_stock_generate(loaded: Loaded) -> None:
+    model, prompts, stops = loaded
+    rows = _decode(loaded, batch_size=4)
+    assert [r.token_ids for r in rows] == [_stock(model, p, stops, 20) for p in prompts]
+    reasons = {r.finish_reason for r in rows}
+    assert reasons == {"stop", "length"}, "the case should show both ends"
+    for row in rows:
+        assert (row.token_ids[-1] in stops) == (row.finish_reason == "stop")
+        assert not set(row.token_ids[:-1]) & set(stops)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 11, 100])
+def test_batch_size_changes_nothing(loaded: Loaded, batch_size: int) -> None:
+    assert _decode(loaded, batch_size) == _decode(loaded, 4)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_when_rows_leave_changes_nothing(
+    loaded: Loaded, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = _decode(loaded, 4)
+    monkeypatch.setattr(greedy, "_SHRINK_SHARE", share)
+    assert _decode(loaded, 11) == expected
+
+
+def test_order_is_the_prompts(loaded: Loaded) -> None:
+    model, prompts, stops = loaded
+    turned = (model, prompts[::-1], stops)
+    assert _decode(turned, 4) == _decode(loaded, 4)[::-1]
+
+
+def test_padding_token_does_not_matter(loaded: Loaded) -> None:
+    assert _decode(loaded, 11, pad_id=77) == _decode(loaded, 11)
+
+
+def test_stop_on_the_last_allowed_token_is_a_stop(loaded: Loaded) -> None:
+    row = next(r for r in _decode(loaded, 4) if r.finish_reason == "stop")
+    index = _decode(loaded, 4).index(row)
+    model, prompts, stops = loaded
+    one = (model, [prompts[index]], stops)
+    exact = _decode(one, 1, max_new_tokens=len(row.token_ids))[0]
+    assert exact == row
+    if len(row.token_ids) > 1:
+        cut = _decode(one, 1, max_new_tokens=len(row.token_ids) - 1)[0]
+        assert cut.finish_reason == "length"
+
+
+def test_progress_counts_rows(loaded: Loaded) -> None:
+    counted: list[int] = []
+    _decode(loaded, 4, on_batch=counted.append)
+    assert counted == [4, 4, 3]
+
+
+def test_nothing_to_do(loaded: Loaded) -> None:
+    assert decode_all(loaded[0], [], max_new_tokens=4, batch_size=4, stop_ids=[1], pad_id=0) == []

@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import pytest
+
+from sql_ft.config import load_config, parse_config
+from sql_ft.hardware import peak_memory_bytes, pick_threads
+from sql_ft.training.hardware import adapt_to_hardware
+
+CONFIGS = Path(__file__).parents[2] / "deployments" / "configs"
+
+
+def test_the_published_recipe_to_the_letter() -> None:
+    config = load_config(CONFIGS / "write_up.yaml")
+    train = config.train
+    assert config.model.name_or_path == "Qwen/Qwen2.5-1.5B-Instruct"
+    assert config.data.hub_id == "b-mc2/sql-create-context"
+    assert (config.data.sampling, config.data.shuffle_seed) == ("sample_then_split", 42)
+    assert (config.data.train_rows, config.data.max_length) == (1000, 512)
+    assert (train.lora_r, train.lora_alpha, train.lora_dropout, train.bias) == (
+        16,
+        16,
+        0.05,
+        "none",
+    )
+    assert set(train.target_modules) == {"q_proj", "k_proj", "v_proj", "o_proj"}
+    assert (train.per_device_train_batch_size, train.gradient_accumulation_steps) == (4, 2)
+    assert (train.learning_rate, train.num_train_epochs) == (2e-4, 1.0)
+    assert (train.precision, train.optim) == ("fp16", "paged_adamw_32bit")
+    assert (config.model.quantization, train.logging_steps) == ("nf4", 10)
+    on_gpu, notes = adapt_to_hardware(config, "cuda")
+    assert notes == []
+    assert (on_gpu.optim, on_gpu.precision) == ("paged_adamw_32bit", "fp16")
+    assert on_gpu.compute_dtype == "float16"
+
+
+def test_each_replacement_on_a_cpu_is_said() -> None:
+    config = load_config(CONFIGS / "write_up.yaml", ["train.packing=true"])
+    effective, notes = adapt_to_hardware(config, "cpu")
+    assert (effective.optim, effective.precision) == ("adamw_torch", "fp32")
+    assert (effective.compute_dtype, effective.packing) == ("float32", False)
+    assert len(notes) == 4
+    for setting in ("train.optim", "train.precision", "model.compute_dtype", "train.packing"):
+        assert sum(setting in note for note in notes) == 1
+
+
+def test_the_laptop_preset_needs_no_replacement() -> None:
+    config = load_config(CONFIGS / "tiny.yaml")
+    effective, notes = adapt_to_hardware(config, "cpu")
+    assert notes == []
+    assert effective.to_params()["effective.optim"] == config.train.optim
+
+
+def test_auto_precision_follows_the_compute_dtype_on_a_gpu() -> None:
+    for dtype, precision in (("bfloat16", "bf16"), ("float32", "fp32")):
+        config = parse_config({"model": {"compute_dtype": dtype}})
+        assert adapt_to_hardware(config, "cuda")[0].precision == precision
+
+
+def test_threads_can_be_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert pick_threads() == 3
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert pick_threads() >= 1
+
+
+def test_peak_memory_is_this_process_alone() -> None:
+    before = peak_memory_bytes("cpu")
+    block = bytearray(300_000_000)
+    block[::4096] = b"x" * len(block[::4096])
+    assert peak_memory_bytes("cpu") > before
+    del block
+    assert peak_memory_bytes("cpu") > 300_000_000
