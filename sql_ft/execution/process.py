@@ -136,14 +136,18 @@ class WorkerProcess:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
-        if not self._ready and self._process.stderr is not None and not self.complaint:
-            self.complaint = os.read(self._process.stderr.fileno(), 1 << 16).decode(
-                "utf-8", "replace"
-            )
+        errors = self._process.stderr
+        if not self._ready and errors is not None and not errors.closed:
+            self.complaint = os.read(errors.fileno(), 1 << 16).decode("utf-8", "replace")
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe is not None and not pipe.closed:
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
+
+    @property
+    def was_killed(self) -> bool:
+        """Something outside ended it with SIGKILL, and it was not late."""
+        return self._process.poll() == -signal.SIGKILL and not (self._late or self._distrusted)
 
     @property
     def death(self) -> ExecutionResult:

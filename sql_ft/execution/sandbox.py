@@ -25,6 +25,9 @@ Step = tuple[int, str]
 JOBS_PER_WORKER = 2_000
 LOAD_ATTEMPTS = 3
 LONE_ATTEMPTS = 3
+# A SIGKILL from outside (the system is out of memory, an operator) says little about the
+# query, so it is forgiven more often than an end of the worker's own.
+KILLS_ALLOWED = 20
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -166,7 +169,7 @@ class Sandbox:
                         selector.unregister(worker.stdin)
                     if not run.ended:
                         worker.kill()
-                        run.blame_current(worker.death)
+                        run.blame_current(worker.death, killed=worker.was_killed)
                     if worker.dead or run.recycle or worker.jobs_done >= JOBS_PER_WORKER:
                         worker.kill()
                         self._pool.remove(worker)
@@ -202,7 +205,8 @@ class Sandbox:
     def _run_alone(self, run: _JobRun, steps: list[Step]) -> ExecutionResult | None:
         """Run steps of one query; the failure to record for the first one missing, if any."""
         failure: ExecutionResult | None = None
-        for _ in range(LONE_ATTEMPTS):
+        attempts = kills = 0
+        while attempts < LONE_ATTEMPTS and kills < KILLS_ALLOWED:
             run.steps = [s for s in steps if s not in run.found]
             worker = self._start()
             try:
@@ -224,6 +228,8 @@ class Sandbox:
             if ended:
                 return None
             failure = worker.death
+            attempts += not worker.was_killed
+            kills += worker.was_killed
             if failure.status == ExecutionStatus.TIMEOUT:
                 return failure
         return failure
@@ -264,6 +270,7 @@ class _JobRun:
         self.ended = False
         self.recycle = False
         self.failed_loads = 0
+        self.kills = 0
         allowed = []
         for key, sql in job.queries.items():
             refusal = _refuse(sql, limits.max_sql_chars)
@@ -327,13 +334,14 @@ class _JobRun:
             self.found[step] = result
         return True
 
-    def blame_current(self, death: ExecutionResult) -> None:
+    def blame_current(self, death: ExecutionResult, *, killed: bool) -> None:
         """The worker is gone: the query it was at, and its later databases, are suspect."""
         if not self.steps:
             return
         if death.status == ExecutionStatus.HARNESS:
-            self.failed_loads += 1
-            if self.failed_loads >= LOAD_ATTEMPTS:
+            self.kills += killed
+            self.failed_loads += not killed
+            if self.failed_loads >= LOAD_ATTEMPTS or self.kills >= KILLS_ALLOWED:
                 for step in self.steps:
                     self.found[step] = death
                 self.steps = []
