@@ -16,8 +16,10 @@ import pytest
             "sql_ft.evaluation.gate, sql_ft.evaluation.examples",
             {"torch", "transformers", "mlflow", "prefect"},
         ),
-        ("sql_ft.evaluation.statistics", {"duckdb", "sqlglot", "torch", "mlflow"}),
-        ("sql_ft.evaluation.gate", {"duckdb", "sqlglot", "torch", "mlflow"}),
+        (
+            "sql_ft.evaluation.gate, sql_ft.evaluation.statistics",
+            {"duckdb", "sqlglot", "torch", "mlflow"},
+        ),
         ("sql_ft.evaluation", {"scipy", "jinja2", "rich", "duckdb", "sqlglot"}),
     ],
 )
