@@ -36,6 +36,8 @@ def generate_mutants(tree: exp.Expr, schema: Schema, dialect: str = "sqlite") ->
     resolver = Resolver(tree, schema)
     for place, node in enumerate(tree.walk()):
         for name, change in _changes(node, resolver):
+            if is_equivalent(name, node, resolver):
+                continue
             copy = tree.copy()
             target = next(n for i, n in enumerate(copy.walk()) if i == place)
             root = exp.Select(expressions=[copy]) if target is copy else None
@@ -47,6 +49,67 @@ def generate_mutants(tree: exp.Expr, schema: Schema, dialect: str = "sqlite") ->
             if len(mutants) >= MAX_MUTANTS:
                 return mutants
     return mutants
+
+
+def is_equivalent(name: str, node: exp.Expr, resolver: Resolver) -> bool:
+    """True if the mutant returns what the gold returns on every database.
+
+    Each rule is a short proof: DISTINCT changes nothing inside IN, EXISTS or a set
+    operation that removes duplicates, nor where a key is selected from a single table;
+    what EXISTS selects is never looked at; LEFT JOIN is JOIN where a later condition
+    rejects the NULLs that it would add.
+    """
+    if name == "distinct:added" and isinstance(node, exp.Select):
+        if node.args.get("limit") is None and _is_set(node):
+            return True
+        sources = resolver.envs[id(node)].sources
+        if len(sources) == 1:
+            outputs = resolver.outputs(node)
+            return any(o.column is not None and o.column.unique for o in outputs)
+    if _selected_by_exists(node):
+        return True
+    return name == "join:left" and isinstance(node, exp.Join) and _rejects_nulls(node)
+
+
+def _is_set(node: exp.Select) -> bool:
+    parent = node.parent
+    while isinstance(parent, exp.Subquery) and not parent.alias:
+        parent = parent.parent
+    if isinstance(parent, (exp.In, exp.Exists)):
+        return True
+    return isinstance(parent, exp.SetOperation) and bool(parent.args.get("distinct"))
+
+
+def _selected_by_exists(node: exp.Expr) -> bool:
+    child, parent = node, node.parent
+    while parent is not None and not isinstance(parent, exp.Query):
+        child, parent = parent, parent.parent
+    if not isinstance(parent, exp.Select) or not isinstance(parent.parent, exp.Exists):
+        return False
+    return any(child is p for p in parent.expressions) and not node.find(exp.AggFunc)
+
+
+def _rejects_nulls(join: exp.Join) -> bool:
+    select = join.parent
+    if not isinstance(select, exp.Select):
+        return False
+    joins = select.args["joins"]
+    later = joins[next(i for i, j in enumerate(joins) if j is join) + 1 :]
+    conditions = [j.args["on"] for j in later if j.args.get("on") and not j.args.get("side")]
+    if select.args.get("where") is not None:
+        conditions.append(select.args["where"].this)
+    alias = join.alias_or_name.casefold()
+    return any(
+        isinstance(part.unnest(), (exp.Predicate, exp.In, exp.Between, exp.Like))
+        and not isinstance(part.unnest(), (exp.Is, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Exists))
+        and any(
+            isinstance(side, exp.Column) and side.table.casefold() == alias
+            for side in (part.unnest().this, part.unnest().expression)
+        )
+        for condition in conditions
+        for part in condition.flatten()
+        if isinstance(condition, exp.And) or part is condition
+    )
 
 
 def _changes(node: exp.Expr, resolver: Resolver) -> Iterator[tuple[str, Change]]:

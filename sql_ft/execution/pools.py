@@ -134,7 +134,7 @@ def _from_question(kind: str, numbers: list[float], words: list[str]) -> list[An
 
 
 def _pool(kind: str, literals: list[Any], patterns: list[str], dated: bool, rng: Random) -> Pool:
-    hits = list(dict.fromkeys(v for v in (_convert(x, kind) for x in literals) if v is not None))
+    hits = list(dict.fromkeys(v for v in (convert(x, kind) for x in literals) if v is not None))
     near: list[Any] = []
     if kind in ("BIGINT", "DOUBLE"):
         for value in hits:
@@ -197,7 +197,7 @@ def _instance(pattern: str, many: str, one: str) -> str:
     return pattern.replace("%", many).replace("_", one)
 
 
-def _convert(value: Any, kind: str) -> Any:
+def convert(value: Any, kind: str) -> Any:
     """A literal as a value of the column's type, None if it cannot be one."""
     if kind == "VARCHAR":
         if isinstance(value, float):

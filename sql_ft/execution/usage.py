@@ -201,7 +201,8 @@ def _key(found: Resolved) -> Key:
 
 def literal_values(node: exp.Expr | None) -> Iterator[Any]:
     """Python value of a literal or a negated number; nothing otherwise."""
-    if isinstance(node, exp.Paren):
+    if isinstance(node, (exp.Paren, exp.Cast)):
+        # DATE '2020-01-01' is a cast of a literal.
         yield from literal_values(node.this)
     elif isinstance(node, exp.Neg):
         for value in literal_values(node.this):

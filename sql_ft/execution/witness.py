@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from sql_ft.execution.pools import Pool
+from sql_ft.execution.pools import Pool, convert
 from sql_ft.execution.resolve import Env, Query, Resolver
 from sql_ft.execution.tables import Table
 from sql_ft.execution.usage import Key, literal_values
@@ -239,6 +239,10 @@ class Planner:
             cell = self._cell(node.this)
             if cell is not None and isinstance(node.expression, exp.Null):
                 cell.tests.append(_is_null if positive else _not_null)
+        elif isinstance(node, exp.Column):
+            cell = self._cell(node)
+            if cell is not None:
+                cell.tests.append(_is_true if positive else _is_false)
         elif isinstance(node, exp.Exists) and (positive or self.rng.random() < 0.5):
             self._need(node.this)
 
@@ -379,6 +383,14 @@ def _not_null(value: Any) -> bool:
     return value is not None
 
 
+def _is_true(value: Any) -> bool:
+    return bool(value)
+
+
+def _is_false(value: Any) -> bool:
+    return value is not None and not value
+
+
 def _starts_with(text: str) -> Test:
     return lambda value: str(value).startswith(text)
 
@@ -419,7 +431,8 @@ def comparison(operator: type[exp.Expr], literal: Any) -> Test:
 def choose(cell: Cell, pool: Pool, rng: Random, violate: Test | None) -> Any:
     """A value that passes all tests, except `violate`, which it must fail."""
     kept = [t for t in cell.tests if t is not violate]
-    values = pool.all
+    suggested = (convert(s, pool.type) for s in cell.suggestions)
+    values = list(dict.fromkeys([*pool.all, *(s for s in suggested if s is not None)]))
     good = [v for v in values if all(t(v) for t in kept)]
     if all(t(None) for t in kept) and kept:
         good.append(None)
