@@ -76,27 +76,42 @@ def versions(config: ConfigOption = None, set_: SetOption = None) -> None:
     print_versions(settings, Console())
 
 
-def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
-    # A terminated run unwinds as an interrupted one does: the MLflow run is closed as
-    # KILLED and the training process is ended before this one exits.
-    raise KeyboardInterrupt(f"signal {signal.Signals(signum).name}")
+class _Interruption:
+    """Remembers that a signal asked this process to stop.
+
+    Ctrl-C reaches the whole process group, Prefect's temporary server included, so what
+    surfaces may be a refused connection rather than the interrupt itself.
+    """
+
+    def __init__(self) -> None:
+        self.happened = False
+
+    def __call__(self, signum: int, frame: FrameType | None) -> NoReturn:
+        # A terminated run unwinds as an interrupted one does: the MLflow run is closed as
+        # KILLED and the training process is ended before this one exits.
+        self.happened = True
+        raise KeyboardInterrupt(f"signal {signal.Signals(signum).name}")
 
 
 def main() -> None:
     """Entry point: one clear line on stderr and a non-zero exit for every user error."""
-    signal.signal(signal.SIGTERM, _terminate)
+    interruption = _Interruption()
+    signal.signal(signal.SIGTERM, interruption)
+    signal.signal(signal.SIGINT, interruption)
     verbose = "--verbose" in sys.argv or "-v" in sys.argv
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         app(standalone_mode=True)
-    except SqlFtError as error:
+    except BaseException as error:
+        if interruption.happened:
+            errors.print("[bold red]interrupted[/]: the champion is untouched; run again to resume")
+            raise SystemExit(130) from None
+        if not isinstance(error, SqlFtError):
+            raise
         if verbose:
             errors.print_exception()
         report_error(error, errors)
         raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
-        errors.print("[bold red]interrupted[/]: the champion is untouched; run again to resume")
-        raise SystemExit(130) from None
 
 
 def report_error(error: SqlFtError, console: Console) -> None:

@@ -62,12 +62,18 @@ def run_statuses(config: RunConfig) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM"])
-def test_asked_to_stop(command: Command, config_path: Path, signal_name: str) -> None:
+@pytest.mark.parametrize(
+    ("signal_name", "to_group"), [("SIGINT", True), ("SIGTERM", True), ("SIGTERM", False)]
+)
+def test_asked_to_stop(
+    command: Command, config_path: Path, signal_name: str, to_group: bool
+) -> None:
+    """Ctrl-C reaches the whole process group, a scheduler's SIGTERM the process alone."""
     config = load_config(config_path)
     process = command("run", "--config", str(config_path))
     wait_for_checkpoint(config.state_path, process)
-    process.send_signal(getattr(signal, signal_name))
+    send = os.killpg if to_group else os.kill
+    send(process.pid, getattr(signal, signal_name))
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 130, output
     assert "the champion is untouched" in output
