@@ -190,7 +190,7 @@ class TrackingConfig(_Section):
         None, description="default: a SQLite file and artifact folder under state_dir"
     )
     experiment: str = "sql-ft"
-    registered_model_name: str = Field("sql-ft-tiny", pattern=r"^[A-Za-z0-9_.-]{1,100}$")
+    registered_model_name: str = Field("sql-ft-tiny", pattern=r"^[A-Za-z0-9_-]{1,100}$")
 
 
 class RunConfig(_Section):
