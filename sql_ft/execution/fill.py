@@ -112,7 +112,13 @@ class Filler:
     ) -> None:
         """One combination of rows; `violate` is broken, `apart` gets a value of its own."""
         values: dict[int, Any] = {}
+        compared = {id(c) for first, second, _ in plan.orders for c in (first, second)}
         for cell in plan.distinct_cells():
+            # Nothing asks for a value: the row's own noise has fewer ties. Copies of a row
+            # are there to fill a group, so they must agree.
+            free = not cell.tests and len(cell.members) == 1 and id(cell) not in compared
+            if free and plan.copies[cell.members[0][0]] == 1:
+                continue
             pool = self._pool_of(cell.members)
             cell_violate = violate if violate in cell.tests else None
             values[id(cell)] = choose(cell, pool, rng, cell_violate)
@@ -132,7 +138,7 @@ class Filler:
                 for column in table.columns:
                     place = (number, column.name.casefold())
                     cell_found = plan.cells.get(place)
-                    if cell_found is None or place == apart:
+                    if cell_found is None or id(cell_found) not in values or place == apart:
                         continue
                     if copy and column.unique:
                         continue

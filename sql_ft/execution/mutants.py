@@ -57,7 +57,7 @@ def is_equivalent(name: str, node: exp.Expr, resolver: Resolver) -> bool:
     Each rule is a short proof: DISTINCT changes nothing inside IN, EXISTS or a set
     operation that removes duplicates, nor where a key is selected from a single table;
     what EXISTS selects is never looked at; LEFT JOIN is JOIN where a later condition
-    rejects the NULLs that it would add.
+    rejects the NULLs that it would add. (Columns that a join makes equal are not swapped.)
     """
     if name == "distinct:added" and isinstance(node, exp.Select):
         if node.args.get("limit") is None and _is_set(node):
@@ -98,18 +98,47 @@ def _rejects_nulls(join: exp.Join) -> bool:
     conditions = [j.args["on"] for j in later if j.args.get("on") and not j.args.get("side")]
     if select.args.get("where") is not None:
         conditions.append(select.args["where"].this)
-    alias = join.alias_or_name.casefold()
+    return any(_rejects(c, join.alias_or_name.casefold()) for c in conditions)
+
+
+def _rejects(condition: exp.Expr, alias: str) -> bool:
+    """True if the condition is never true where all columns of `alias` are NULL."""
+    node = condition.unnest()
+    if isinstance(node, exp.And):
+        return _rejects(node.this, alias) or _rejects(node.expression, alias)
+    if isinstance(node, exp.Or):
+        return _rejects(node.this, alias) and _rejects(node.expression, alias)
+    if not isinstance(node, _NULL_REJECTING):
+        return False
     return any(
-        isinstance(part.unnest(), (exp.Predicate, exp.In, exp.Between, exp.Like))
-        and not isinstance(part.unnest(), (exp.Is, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Exists))
-        and any(
-            isinstance(side, exp.Column) and side.table.casefold() == alias
-            for side in (part.unnest().this, part.unnest().expression)
-        )
-        for condition in conditions
-        for part in condition.flatten()
-        if isinstance(condition, exp.And) or part is condition
+        isinstance(side, exp.Column) and side.table.casefold() == alias
+        for side in (node.this, node.args.get("expression"))
     )
+
+
+_NULL_REJECTING = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Like, exp.ILike, exp.In,
+                   exp.Between)  # fmt: skip
+
+
+def _equated(select: exp.Expr) -> set[frozenset[tuple[str, str]]]:
+    """Pairs of columns that an inner join makes equal in every row of the SELECT."""
+    joins = select.args.get("joins") or []
+    if any(j.args.get("side") for j in joins):
+        return set()
+    conditions = [j.args["on"] for j in joins if j.args.get("on") is not None]
+    pairs = set()
+    for condition in conditions:
+        for part in condition.flatten() if isinstance(condition, exp.And) else [condition]:
+            if isinstance(part, exp.EQ) and all(
+                isinstance(side, exp.Column) for side in (part.this, part.expression)
+            ):
+                pairs.add(
+                    frozenset(
+                        (side.table.casefold(), side.name.casefold())
+                        for side in (part.this, part.expression)
+                    )
+                )
+    return pairs
 
 
 def _changes(node: exp.Expr, resolver: Resolver) -> Iterator[tuple[str, Change]]:
@@ -302,11 +331,15 @@ def _other_columns(node: exp.Column, resolver: Resolver) -> list[tuple[str, str]
     found, env = resolver.resolve(node), resolver.scope_of(node)
     if found is None or env is None or found.column is None:
         return []
+    equated = set() if node.find_ancestor(exp.Join) else _equated(env.select)
     options: list[tuple[str, str]] = []
     sources = sorted(env.sources, key=lambda s: s.alias != found.alias)
     for source in sources:
         for column in source.columns:
-            if _confusable(column, found) and source.alias:
+            pair = frozenset(
+                [(source.alias, column.name.casefold()), (found.alias, found.name.casefold())]
+            )
+            if _confusable(column, found) and source.alias and pair not in equated:
                 options.append((column.name, source.alias))
     return options[:2]
 

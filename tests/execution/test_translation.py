@@ -105,6 +105,7 @@ QUERIES = [
     "SELECT id FROM t UNION ALL SELECT t_id FROM u ORDER BY 1",
     "SELECT COUNT(*) FROM t, u WHERE t.id = u.t_id",
     "SELECT COUNT(*) FROM t JOIN u",
+    "SELECT a.name FROM t AS a JOIN u AS b ON a.id = c.t_id JOIN u AS c ON b.t_id = c.t_id",
     "SELECT name FROM t LEFT JOIN u ON t.id = u.t_id WHERE u.t_id IS NULL",
     "SELECT 2nd FROM u WHERE 2nd = 'a' AND tag <> '2nd'",
     "SELECT ID, T.Name FROM T WHERE T.AGE > 8",

@@ -23,6 +23,7 @@ from sql_ft.execution.passes.grouping import bare_columns, distinct_order
 from sql_ft.execution.passes.shape import (
     conditions,
     constant_order_keys,
+    late_conditions,
     limits,
     set_operation_types,
     single_row_subqueries,
@@ -33,6 +34,7 @@ from sql_ft.execution.tables import Schema
 Pass = Callable[[exp.Expr, Schema], exp.Expr]
 
 SQLITE_PASSES: tuple[Pass, ...] = (
+    late_conditions,
     constant_order_keys,
     limits,
     single_row_subqueries,

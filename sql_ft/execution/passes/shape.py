@@ -9,6 +9,26 @@ from sql_ft.execution.resolve import NUMERIC, TEXT, Resolver
 from sql_ft.execution.tables import Schema
 
 
+def late_conditions(tree: exp.Expr, schema: Schema) -> exp.Expr:
+    """ON may name a table that is joined later in SQLite: move the condition to that join."""
+    del schema
+    for select in list(tree.find_all(exp.Select)):
+        joins = select.args.get("joins") or []
+        if len(joins) < 2 or any(j.args.get("side") for j in joins):
+            continue
+        names = [j.alias_or_name.casefold() for j in joins]
+        for place, join in enumerate(joins):
+            condition = join.args.get("on")
+            if condition is None:
+                continue
+            used = {c.table.casefold() for c in condition.find_all(exp.Column)}
+            last = max((i for i, n in enumerate(names) if n in used), default=place)
+            if last > place:
+                join.set("on", exp.Boolean(this=True))
+                joins[last].on(condition, copy=False)
+    return tree
+
+
 def constant_order_keys(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """ORDER BY 'text' sorts by a constant in SQLite and is an error in DuckDB: drop it."""
     del schema
