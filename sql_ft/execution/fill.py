@@ -12,11 +12,12 @@ from typing import Any
 
 from sqlglot import exp
 
+from sql_ft.execution.plan import Plan, Test, choose
 from sql_ft.execution.pools import Pool
 from sql_ft.execution.resolve import Resolver
 from sql_ft.execution.tables import Schema, Table
 from sql_ft.execution.usage import Key
-from sql_ft.execution.witness import Plan, Planner, Test, choose
+from sql_ft.execution.witness import Planner
 
 Row = tuple[Any, ...]
 MAX_ROWS = 150

@@ -8,20 +8,25 @@ possible hold. Leaving out one requirement on purpose gives the near misses.
 
 from __future__ import annotations
 
-import dataclasses
 import re
-from collections.abc import Callable
 from random import Random
-from typing import Any
 
 from sqlglot import exp
 
-from sql_ft.execution.pools import Pool, convert
+from sql_ft.execution.plan import (
+    Cell,
+    Plan,
+    comparison,
+    is_false,
+    is_float,
+    is_null,
+    is_true,
+    not_null,
+    starts_with,
+)
 from sql_ft.execution.resolve import Env, Query, Resolver
-from sql_ft.execution.tables import Table
-from sql_ft.execution.usage import Key, literal_values
+from sql_ft.execution.usage import literal_values
 
-Test = Callable[[Any], bool]
 MAX_COPIES = 120
 _TRANSPARENT = (exp.Paren, exp.Max, exp.Min, exp.Avg, exp.Sum, exp.Cast, exp.Lower, exp.Upper,
                 exp.Trim, exp.Abs, exp.Round)  # fmt: skip
@@ -33,49 +38,6 @@ _NEGATE: dict[type[exp.Expr], type[exp.Expr]] = {
     exp.LT: exp.GTE, exp.GTE: exp.LT, exp.GT: exp.LTE, exp.LTE: exp.GT, exp.EQ: exp.NEQ,
     exp.NEQ: exp.EQ, exp.NullSafeEQ: exp.NullSafeNEQ, exp.NullSafeNEQ: exp.NullSafeEQ,
 }  # fmt: skip
-
-
-@dataclasses.dataclass(slots=True)
-class Cell:
-    """Columns of the plan that must be equal, and what their value must satisfy."""
-
-    tests: list[Test] = dataclasses.field(default_factory=list)
-    members: list[tuple[int, Key]] = dataclasses.field(default_factory=list)
-    suggestions: list[Any] = dataclasses.field(default_factory=list)
-
-
-@dataclasses.dataclass(slots=True)
-class Plan:
-    """Row variables of a query: their tables, their cells, their copies."""
-
-    tables: list[Table] = dataclasses.field(default_factory=list)
-    cells: dict[tuple[int, str], Cell] = dataclasses.field(default_factory=dict)
-    copies: list[int] = dataclasses.field(default_factory=list)
-    witnesses: int = 1
-    orders: list[tuple[Cell, Cell, type[exp.Expr]]] = dataclasses.field(default_factory=list)
-
-    def cell(self, row: int, column: str) -> Cell:
-        """Cell of one column of one row variable."""
-        found = self.cells.get((row, column))
-        if found is None:
-            found = Cell(members=[(row, (self.tables[row].name.casefold(), column))])
-            self.cells[row, column] = found
-        return found
-
-    def merge(self, a: Cell, b: Cell) -> None:
-        """Two cells become one."""
-        if a is b:
-            return
-        a.tests += b.tests
-        a.members += b.members
-        a.suggestions += b.suggestions
-        for place, cell in list(self.cells.items()):
-            if cell is b:
-                self.cells[place] = a
-
-    def distinct_cells(self) -> list[Cell]:
-        """Each cell once, in order of first mention."""
-        return list({id(c): c for c in self.cells.values()}.values())
 
 
 class Planner:
@@ -238,11 +200,11 @@ class Planner:
         elif isinstance(node, exp.Is):
             cell = self._cell(node.this)
             if cell is not None and isinstance(node.expression, exp.Null):
-                cell.tests.append(_is_null if positive else _not_null)
+                cell.tests.append(is_null if positive else not_null)
         elif isinstance(node, exp.Column):
             cell = self._cell(node)
             if cell is not None:
-                cell.tests.append(_is_true if positive else _is_false)
+                cell.tests.append(is_true if positive else is_false)
         elif isinstance(node, exp.Exists) and (positive or self.rng.random() < 0.5):
             self._need(node.this)
 
@@ -277,7 +239,7 @@ class Planner:
             text = str(value)
             if cell is not None and re.fullmatch(r"\d{4}", text):
                 cell.suggestions.append(f"{text}-06-15")
-                cell.tests.append(_starts_with(text))
+                cell.tests.append(starts_with(text))
             elif cell is not None and re.fullmatch(r"\d{2}", text):
                 cell.suggestions.append(
                     f"2018-{text}-{text}" if int(text) <= 12 else f"2018-01-{text}"
@@ -356,7 +318,7 @@ class Planner:
             ):
                 if isinstance(side.unnest(), exp.Count):
                     for value in literal_values(other):
-                        number = int(float(value)) if _is_float(value) else 1
+                        number = int(float(value)) if is_float(value) else 1
                         more = operator in (exp.GT, exp.NEQ)
                         if operator not in (exp.LT, exp.LTE):
                             copies = min(MAX_COPIES, number + more)
@@ -373,71 +335,3 @@ def _parents(node: exp.Expr) -> list[exp.Expr]:
         found.append(parent)
         parent = parent.parent
     return found
-
-
-def _is_null(value: Any) -> bool:
-    return value is None
-
-
-def _not_null(value: Any) -> bool:
-    return value is not None
-
-
-def _is_true(value: Any) -> bool:
-    return bool(value)
-
-
-def _is_false(value: Any) -> bool:
-    return value is not None and not value
-
-
-def _starts_with(text: str) -> Test:
-    return lambda value: str(value).startswith(text)
-
-
-def _is_float(value: Any) -> bool:
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
-def comparison(operator: type[exp.Expr], literal: Any) -> Test:
-    """Test of a value against a literal, numbers as numbers, else as text."""
-
-    def test(value: Any) -> bool:
-        if value is None:
-            return False
-        a: Any
-        b: Any
-        if isinstance(value, (int, float)) and _is_float(literal):
-            a, b = float(value), float(literal)
-        else:
-            a, b = str(value), str(literal)
-        if operator in (exp.EQ, exp.NullSafeEQ):
-            return bool(a == b)
-        if operator in (exp.NEQ, exp.NullSafeNEQ):
-            return bool(a != b)
-        if operator is exp.LT:
-            return bool(a < b)
-        if operator is exp.LTE:
-            return bool(a <= b)
-        return bool(a > b) if operator is exp.GT else bool(a >= b)
-
-    return test
-
-
-def choose(cell: Cell, pool: Pool, rng: Random, violate: Test | None) -> Any:
-    """A value that passes all tests, except `violate`, which it must fail."""
-    kept = [t for t in cell.tests if t is not violate]
-    suggested = (convert(s, pool.type) for s in cell.suggestions)
-    values = list(dict.fromkeys([*pool.all, *(s for s in suggested if s is not None)]))
-    good = [v for v in values if all(t(v) for t in kept)]
-    if all(t(None) for t in kept) and kept:
-        good.append(None)
-    if violate is not None:
-        good = [v for v in good if not violate(v)]
-    if good:
-        return rng.choice(good)
-    return rng.choice(values) if values else None
