@@ -157,7 +157,7 @@ class WorkerProcess:
             SandboxError: It never got as far as taking a job, and said why.
         """
         code = self._process.poll()
-        if self.complaint:
+        if self.complaint and not self.was_killed:
             raise SandboxError(
                 f"a sandbox worker does not start: {self.complaint.strip().splitlines()[-1]}",
                 setting="evaluation.memory_limit_mb",

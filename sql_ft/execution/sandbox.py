@@ -100,9 +100,7 @@ class Sandbox:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for worker in self._pool:
-            worker.kill()
-        self._pool.clear()
+        self._end_workers()
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None
@@ -129,10 +127,20 @@ class Sandbox:
             if progress is not None:
                 progress(done, len(runs))
 
-        self._run_together(runs, advance)
-        for run in runs:
-            self._run_suspects(run, advance)
+        try:
+            self._run_together(runs, advance)
+            for run in runs:
+                self._run_suspects(run, advance)
+        except BaseException:
+            # A worker left in the middle of a job would answer the next one with its rest.
+            self._end_workers()
+            raise
         return [run.result() for run in runs]
+
+    def _end_workers(self) -> None:
+        for worker in self._pool:
+            worker.kill()
+        self._pool.clear()
 
     def _run_together(self, runs: list[_JobRun], advance: Callable[[], None]) -> None:
         """First pass: all workers, jobs in order; suspects are left for later."""
@@ -183,9 +191,7 @@ class Sandbox:
         """Second pass: each suspect query alone in a fresh worker."""
         if not run.suspects:
             return
-        for worker in self._pool:
-            worker.kill()
-        self._pool.clear()
+        self._end_workers()
         for key in sorted({step[1] for step in run.suspects}):
             steps = [s for s in run.suspects if s[1] == key]
             while steps:

@@ -166,6 +166,20 @@ def test_a_killed_worker_loses_nothing():
     assert all(rows_of(x)[1] == ((7, "z"),) for x in results)
 
 
+def test_an_interrupted_run_leaves_no_worker_half_way():
+    jobs = [Job(str(i), SCHEMA, DATABASES, {"gold": GOLD}) for i in range(40)]
+
+    def interrupt(done, total):
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with Sandbox(LIMITS, workers=2) as opened:
+        with pytest.raises(KeyboardInterrupt):
+            opened.run(jobs, progress=interrupt)
+        results = opened.run(jobs)
+    assert {r.status for x in results for r in x.results["gold"]} == {ExecutionStatus.OK}
+
+
 def test_values_keep_their_types(sandbox):
     sql = (
         "SELECT 1, 1.5, DATE '2020-01-02', TIMESTAMP '2020-01-02 03:04:05', TRUE, 'é', NULL,"
