@@ -27,6 +27,8 @@ def configure_process(verbose: bool = False) -> None:
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "GIT_PYTHON_REFRESH": "quiet",
+        # See sql_ft.training.trainer: spinning threads starve each other on a busy machine.
+        "OMP_WAIT_POLICY": "PASSIVE",
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)

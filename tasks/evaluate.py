@@ -18,13 +18,25 @@ from tasks.progress import report_progress
 BASE, FEW_SHOT, CHAMPION, CANDIDATE = "base", "base_3shot", "champion", "candidate"
 
 
+_SET_MODULES = (
+    "evaluation/evalset",
+    "evaluation/evalset_storage",
+    "evaluation/drafts",
+    "evaluation/draft_pool",
+    "evaluation/rules",
+)
+
+
 def evaluation_set_key(config: RunConfig, dataset: dict[str, Any]) -> str:
     """Content key of the frozen evaluation set."""
+    from sql_ft.evaluation.rules import engine_versions
+
     return stage_key(
         samples=dataset["eval_hash"],
         settings=config.evaluation.model_dump(mode="json", exclude={"workers"}),
         state=str(config.state_path),
-        code=code_digest("execution", "evaluation/evalset", "evaluation/rules"),
+        engines=engine_versions(),
+        code=code_digest("execution", *_SET_MODULES),
     )
 
 
@@ -195,6 +207,7 @@ def score_predictions(
             predictions=Path(answer["path"]).stem,
             evaluation_set=frozen.hash,
             evaluator=evaluator_hash(config.evaluation),
+            code=code_digest("execution", "evaluation"),
             arm=arm,
         )
         path = config.state_path / "verdicts" / f"{key}.jsonl"
