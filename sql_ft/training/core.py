@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,7 @@ def run_training(
     model = trainer.model
     adapter_dir = out_dir / ADAPTER_FOLDER
     save_adapter(model, tokenizer, adapter_dir, label=resolved.label, revision=resolved.revision)
+    train_loss = float(output.training_loss)
     trainable, total = model.get_nb_trainable_parameters()
     result = TrainResult(
         adapter_dir=str(adapter_dir),
@@ -124,8 +126,9 @@ def run_training(
         train_rows=len(rows.rows),
         steps=int(trainer.state.global_step),
         resumed_from_step=resumed_from,
-        train_loss=float(output.training_loss),
-        final_loss=report.final_loss,
+        train_loss=train_loss,
+        # Fewer steps than one logging interval: the mean is all there is.
+        final_loss=report.final_loss if math.isfinite(report.final_loss) else train_loss,
         total_tokens=report.total_tokens,
         supervised_tokens=rows.supervised_tokens,
         tokens_per_second=report.total_tokens / max(report.train_time_s, 1e-9),

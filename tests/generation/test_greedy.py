@@ -77,6 +77,27 @@ def test_when_rows_leave_changes_nothing(
     assert _decode(loaded, 11) == expected
 
 
+def test_sharing_the_beginning_changes_nothing(
+    loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, prompts, stops = loaded
+    monkeypatch.setattr(greedy, "_MIN_SHARED", 10_000)
+    expected = _decode(loaded, 4)
+    assert [r.token_ids for r in expected] == [_stock(model, p, stops, 20) for p in prompts]
+    monkeypatch.setattr(greedy, "_MIN_SHARED", 1)
+    assert greedy._shared_prefix(prompts) > 5
+    assert _decode(loaded, 4) == _decode(loaded, 11) == expected
+
+
+def test_shared_beginning() -> None:
+    long = list(range(50))
+    assert greedy._shared_prefix([[*long, 1], [*long, 2, 3], [*long, 2]]) == 50
+    assert greedy._shared_prefix([long, [*long, 5]]) == 49
+    assert greedy._shared_prefix([long, long]) == 49
+    assert greedy._shared_prefix([long]) == 0
+    assert greedy._shared_prefix([[*long[:31], 7], [*long[:31], 8]]) == 0
+
+
 def test_order_is_the_prompts(loaded: Loaded) -> None:
     model, prompts, stops = loaded
     turned = (model, prompts[::-1], stops)
