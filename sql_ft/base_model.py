@@ -182,7 +182,8 @@ def load_base(config: ModelConfig, *, purpose: Literal["train", "generate"]) -> 
         model, report = AutoModelForCausalLM.from_pretrained(
             resolved.path_or_id,
             dtype=dtype,
-            device_map={"": device},
+            # accelerate compares indices: a bare "cuda" would count as another device.
+            device_map={"": 0 if device == "cuda" else device},
             quantization_config=_nf4(config, dtype) if quantized else None,
             attn_implementation="sdpa",
             use_safetensors=True,

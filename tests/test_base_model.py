@@ -193,3 +193,10 @@ def test_import_is_light() -> None:
     code = "import sys, sql_ft.base_model; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
     assert base_model.BUNDLED_FOLDERS
+
+
+def test_bundled_base_is_named_by_its_label_alone() -> None:
+    resolved = resolve_model(local("bundled:tiny"))
+    assert (resolved.label, resolved.is_local) == ("bundled:tiny", True)
+    assert len(resolved.revision) == 64
+    assert load_tokenizer(local("bundled:tiny")).chat_template
