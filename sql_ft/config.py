@@ -6,6 +6,7 @@ errors. Hyperparameters carry TRL's and PEFT's spelling.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -86,9 +87,7 @@ class DataConfig(_Section):
 class ModelConfig(_Section):
     """The base model."""
 
-    name_or_path: str = Field(
-        "bundled:tiny", description="hub id, local folder, or bundled:tiny"
-    )
+    name_or_path: str = Field("bundled:tiny", description="hub id, local folder, or bundled:tiny")
     revision: str = Field("main", description="hub commit; recorded with every version")
     device: Literal["auto", "cpu", "cuda"] = "auto"
     quantization: Literal["nf4", "none"] = Field("nf4", description="how the base is held")
@@ -107,17 +106,13 @@ class TrainConfig(_Section):
     lora_alpha: int = Field(16, ge=1, le=4096)
     lora_dropout: float = Field(0.05, ge=0.0, lt=1.0)
     bias: Literal["none", "all", "lora_only"] = "none"
-    target_modules: tuple[str, ...] = Field(
-        ("q_proj", "k_proj", "v_proj", "o_proj"), min_length=1
-    )
+    target_modules: tuple[str, ...] = Field(("q_proj", "k_proj", "v_proj", "o_proj"), min_length=1)
     num_train_epochs: float = Field(1.0, gt=0.0, le=100.0)
     max_steps: int = Field(-1, ge=-1, description="-1: by epochs")
     per_device_train_batch_size: int = Field(4, ge=1, le=4096)
     gradient_accumulation_steps: int = Field(2, ge=1, le=4096)
     learning_rate: float = Field(2e-4, gt=0.0, le=1.0)
-    lr_scheduler_type: Literal[
-        "linear", "cosine", "constant", "constant_with_warmup"
-    ] = "linear"
+    lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "linear"
     warmup_ratio: Share = 0.0
     weight_decay: float = Field(0.0, ge=0.0, le=1.0)
     max_grad_norm: float = Field(1.0, gt=0.0)
@@ -293,7 +288,5 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
         raise ConfigError(f"cannot parse {text!r}: {error}", setting=key) from error
     # YAML 1.1 reads 2e-4 (no dot) as text; every user means the number.
     if isinstance(node[leaf], str):
-        try:
+        with contextlib.suppress(ValueError):
             node[leaf] = float(node[leaf])
-        except ValueError:
-            pass
