@@ -26,7 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data-dir", type=Path, help="folder with the four public input files")
     parser.add_argument("--no-data", action="store_true", help="the grammar alone (a trial)")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--exclusions", type=Path, help="JSON of overlap.Exclusions.save")
+    parser.add_argument(
+        "--exclusions", type=Path, help="file of overlap.Exclusions.save, e.g. excluded.json.gz"
+    )
     parser.add_argument("--tokenizer", type=Path, help="folder of a tokenizer made before")
     parser.add_argument("--tokenizer-documents", type=int, default=40_000)
     parser.add_argument("--tokenizer-only", action="store_true")
@@ -39,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=max(0, (os.cpu_count() or 1) - 2))
     parser.add_argument("--layers", type=int, default=10)
     parser.add_argument("--hidden-size", type=int, default=256)
+    parser.add_argument("--init-from", default="", help="folder of a model to go on from")
     parser.add_argument("--no-compile", action="store_true")
     parser.add_argument("--probe-rows", type=int, default=256)
     args = parser.parse_args(arguments)
@@ -76,6 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         minutes=args.minutes, max_steps=args.max_steps, seed=args.seed, blocks=args.blocks,
         block_size=args.block_size, learning_rate=args.learning_rate, workers=args.workers,
         layers=args.layers, hidden_size=args.hidden_size, compile=not args.no_compile,
+        init_from=args.init_from,
     )  # fmt: skip
     model, figures = pretrain.pretrain(data, exclusions, tokenizer_dir, settings, _say)
     figures["input_sha256"] = hashes

@@ -6,8 +6,9 @@ import dataclasses
 import random
 
 from sql_ft.assets.tiny_base_build import query_tree as qt
+from sql_ft.assets.tiny_base_build.ddl import write_context
 from sql_ft.assets.tiny_base_build.intents_nested import draw_item
-from sql_ft.assets.tiny_base_build.render import Renderer, Style, write_context
+from sql_ft.assets.tiny_base_build.render import Renderer, Style
 from sql_ft.assets.tiny_base_build.schemas import Column, Database
 
 SYSTEM_PROMPT = "You are a SQL expert."

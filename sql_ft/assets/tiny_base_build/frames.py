@@ -1,5 +1,8 @@
 """Whole sentences around the fragments, and the noise real questions have."""
 
+# Wordings stay on one line each, whatever their length.
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import random

@@ -1,5 +1,8 @@
 """Questions about one table that compare rows: extremes, averages, sets, arithmetic."""
 
+# Wordings stay on one line each, whatever their length.
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import random
@@ -7,6 +10,7 @@ import random
 from sql_ft.assets.tiny_base_build import frames, lexicon, phrases
 from sql_ft.assets.tiny_base_build import query_tree as qt
 from sql_ft.assets.tiny_base_build.intents_single import (
+    NUMBER_WORDS,
     identity_extra,
     label_columns,
     pluralize_said,
@@ -16,8 +20,6 @@ from sql_ft.assets.tiny_base_build.intents_single import (
 from sql_ft.assets.tiny_base_build.query_tree import Item
 from sql_ft.assets.tiny_base_build.render import Style
 from sql_ft.assets.tiny_base_build.schemas import Column, Database
-
-NUMBER_WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 10: "ten"}
 
 
 def extreme_words(rng: random.Random, column: Column, most: bool) -> str:
@@ -60,11 +62,14 @@ def extreme(rng: random.Random, db: Database, style: Style) -> Item | None:
         return None
     key = rng.choice(keys)
     most = rng.random() < 0.65
-    top = 1 if rng.random() < 0.72 else rng.choice((2, 3, 3, 5, 5, 10))
+    top = 1 if rng.random() < 0.72 else rng.choice((2, 3, 3, 5, 5, 10, rng.randint(2, 10)))
     columns = [c for c in shown_columns(rng, table) if c is not key] or label_columns(table)[:1]
     if not columns:
         return None
-    conds, said = phrases.conditions(rng, style, source, rng.choice((0, 0, 0, 1)), plural=top > 1)
+    both = rng.random() < 0.15
+    if both:
+        columns = [*columns[:2], key]
+    conds, said = phrases.conditions(rng, style, source, rng.choice((0, 0, 1)), plural=top > 1)
     query = qt.Query([qt.Col(source, c) for c in columns], source, where=qt.conjunction(conds))
     key_ref = qt.Col(source, key)
     if top == 1 and not conds and rng.random() < style.extreme_subquery:
@@ -80,7 +85,7 @@ def extreme(rng: random.Random, db: Database, style: Style) -> Item | None:
         np = f"{np} {rng.choice(('among those', 'of those', 'considering only those'))} {said}"
     what = say_columns(rng, columns)
     roll = rng.random()
-    extras: list[tuple[qt.Expr, float]] = [(key_ref, 0.62)]
+    extras: list[tuple[qt.Expr, float]] = [] if both else [(key_ref, 0.62)]
     labels = label_columns(table)
     if columns == labels[:1] and roll < 0.45:
         verb = frames.command(rng)

@@ -1,13 +1,17 @@
 """Questions that follow foreign keys: joins, counts of children, presence and absence."""
 
+# Wordings stay on one line each, whatever their length.
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import random
 
 from sql_ft.assets.tiny_base_build import frames, phrases
 from sql_ft.assets.tiny_base_build import query_tree as qt
-from sql_ft.assets.tiny_base_build.intents_compare import NUMBER_WORDS
 from sql_ft.assets.tiny_base_build.intents_single import (
+    NUMBER_WORDS,
+    and_also,
     label_columns,
     pluralize_said,
     say_columns,
@@ -21,24 +25,27 @@ from sql_ft.assets.tiny_base_build.render import Style
 from sql_ft.assets.tiny_base_build.schemas import Column, Database, Link, Table
 
 
-def _pick(rng: random.Random, db: Database) -> tuple[Table, Link] | None:
+def pick_link(rng: random.Random, db: Database) -> tuple[Table, Link] | None:
+    """A child table and one of its links; None if nothing is linked."""
     pairs = db.pairs()
     return rng.choice(pairs) if pairs else None
 
 
-def _joined(child: qt.Source, link: Link, parent: qt.Source) -> tuple[qt.Col, qt.Col]:
+def joined_columns(child: qt.Source, link: Link, parent: qt.Source) -> tuple[qt.Col, qt.Col]:
+    """Key of the parent and foreign key of the child."""
     return qt.Col(parent, link.parent_column), qt.Col(child, link.column)
 
 
 def _from(rng: random.Random, child: qt.Source, link: Link, parent: qt.Source) -> qt.Query:
     """A query over parent and child joined, either first."""
-    left, right = _joined(child, link, parent)
+    left, right = joined_columns(child, link, parent)
     if rng.random() < 0.6:
         return qt.Query([], parent, [qt.Join(child, left, right)])
     return qt.Query([], child, [qt.Join(parent, right, left)])
 
 
-def _label(rng: random.Random, table: Table) -> Column:
+def label_of(rng: random.Random, table: Table) -> Column:
+    """The column that names a row of `table`."""
     labels = label_columns(table)
     if labels:
         return labels[0]
@@ -46,7 +53,8 @@ def _label(rng: random.Random, table: Table) -> Column:
     return rng.choice(texts or table.columns)
 
 
-def _linked_words(rng: random.Random) -> str:
+def linked_words(rng: random.Random) -> str:
+    """A word between two linked nouns."""
     return rng.choice(("of", "for", "belonging to", "linked to", "associated with", "related to",
                        "connected with", "from", "that belong to", "with"))  # fmt: skip
 
@@ -58,7 +66,7 @@ def _has(rng: random.Random, parent: Table) -> str:
 
 def joined_listing(rng: random.Random, db: Database, style: Style) -> Item | None:
     """Columns of one or both of two linked tables."""
-    picked = _pick(rng, db)
+    picked = pick_link(rng, db)
     if picked is None:
         return None
     child_table, link = picked
@@ -67,13 +75,13 @@ def joined_listing(rng: random.Random, db: Database, style: Style) -> Item | Non
     main, other = (child, parent) if rng.random() < 0.6 else (parent, child)
     columns = shown_columns(rng, main.table)[:2]
     main_said = pluralize_said(rng, say_columns(rng, columns), columns)
-    word = _linked_words(rng)
+    word = linked_words(rng)
     select: list[qt.Expr] = [qt.Col(main, c) for c in columns]
     conds: list[qt.Condition] = []
     verb = frames.command(rng)
     if rng.random() < 0.4:
         both = (
-            _label(rng, other.table) if rng.random() < 0.7 else shown_columns(rng, other.table)[0]
+            label_of(rng, other.table) if rng.random() < 0.7 else shown_columns(rng, other.table)[0]
         )
         other_said = phrases.say_column(rng, both)
         select.append(qt.Col(other, both))
@@ -119,7 +127,7 @@ def joined_listing(rng: random.Random, db: Database, style: Style) -> Item | Non
     query.select, query.where = select, qt.conjunction(conds)
     extras: list[tuple[qt.Expr, float]] = []
     if len(select) == len(columns) and not query.distinct:
-        extras = [(qt.Col(other, _label(rng, other.table)), 0.42)]
+        extras = [(qt.Col(other, label_of(rng, other.table)), 0.42)]
     if rng.random() < 0.13 and not query.distinct:
         keys = main.table.of_kind("number", "date", "year", "name")
         if keys:
@@ -131,7 +139,7 @@ def joined_listing(rng: random.Random, db: Database, style: Style) -> Item | Non
 
 def joined_value(rng: random.Random, db: Database, style: Style) -> Item | None:
     """A count or an aggregate over rows chosen by a linked table."""
-    picked = _pick(rng, db)
+    picked = pick_link(rng, db)
     if picked is None:
         return None
     child_table, link = picked
@@ -148,7 +156,7 @@ def joined_value(rng: random.Random, db: Database, style: Style) -> Item | None:
         conds, said = phrases.conditions(rng, style, parent, rng.choice((1, 1, 2)), plural=False)
     if not conds:
         return None
-    word = _linked_words(rng)
+    word = linked_words(rng)
     det = rng.choice(("the ", "", "a "))
     parent_noun = parent.table.many if not det else parent.table.one
     if rng.random() < 0.25:
@@ -181,13 +189,13 @@ def joined_value(rng: random.Random, db: Database, style: Style) -> Item | None:
 
 def per_parent(rng: random.Random, db: Database, style: Style) -> Item | None:
     """A measure of children for each parent; the top few; those past a threshold."""
-    picked = _pick(rng, db)
+    picked = pick_link(rng, db)
     if picked is None:
         return None
     child_table, link = picked
     child, parent = qt.Source(child_table), qt.Source(link.parent)
     query = _from(rng, child, link, parent)
-    label = _label(rng, parent.table)
+    label = label_of(rng, parent.table)
     if rng.random() < 0.15:
         label = rng.choice(parent.table.of_kind("text") or [label])
     shown = [qt.Col(parent, label)]
@@ -281,7 +289,7 @@ def _per_parent_choice(
     who = rng.choice(("who", "that")) if parent.person else rng.choice(("that", "which"))
     if rng.random() < 0.55:
         most = rng.random() < 0.75
-        top = 1 if rng.random() < 0.7 else rng.choice((2, 3, 5, 10))
+        top = 1 if rng.random() < 0.7 else rng.randint(2, 10)
         query.order_by, query.limit = [(measure, most)], top
         if count:
             degree = rng.choice(("the most", "the most", "the largest number of", "the highest number of")) if most else (
@@ -321,153 +329,7 @@ def _per_parent_choice(
         f"Going by {measured}, find the {number}{noun} with {tail} and show the {said_label}.",
         f"Pick out the {number}{noun} with {tail}; report the {said_label}.",
     ))  # fmt: skip
+    if rng.random() < 0.2:
+        query.select = [*query.select, measure]
+        return Item(and_also(rng, question, measured), query, [], kind)
     return Item(question, query, [(measure, extra)], kind)
-
-
-def presence(rng: random.Random, db: Database, style: Style) -> Item | None:
-    """Parents that have, or lack, children (of a certain sort)."""
-    picked = _pick(rng, db)
-    if picked is None:
-        return None
-    child_table, link = picked
-    child, parent = qt.Source(child_table), qt.Source(link.parent)
-    key, foreign = _joined(child, link, parent)
-    conds, said = phrases.conditions(rng, style, child, rng.choice((0, 0, 1)), plural=True)
-    absent = rng.random() < 0.68
-    own, own_said = phrases.conditions(rng, style, parent, 1 if rng.random() < 0.15 else 0)
-    many = f"{child_table.many} {said}".strip()
-    who = rng.choice(("who", "that")) if parent.table.person else rng.choice(("that", "which"))
-    counted = rng.random() < 0.25
-    columns = shown_columns(rng, parent.table)[:2]
-    select: list[qt.Expr] = [qt.Agg("COUNT")] if counted else [qt.Col(parent, c) for c in columns]
-    query = qt.Query(select, parent)
-    nested = qt.Query([foreign], child, where=qt.conjunction(conds))
-    form = style.absence if absent else style.membership
-    if form == "except" and (counted or own):
-        form = "not in"
-    if form == "left join" and conds:
-        form = "not in"
-    if form in ("in", "not in"):
-        query.where = qt.conjunction([*own, qt.InSet(key, nested, negated=absent)])
-    elif form in ("exists", "not exists"):
-        if parent.table is child_table:
-            return None
-        linked = [qt.Compare(foreign, "=", key), *conds]
-        nested = qt.Query([qt.Lit("1", True)], child, where=qt.conjunction(linked))
-        query.where = qt.conjunction([*own, qt.Exists(nested, negated=absent)])
-        child.qualified = parent.qualified = True
-    elif form == "join":
-        query.joins = [qt.Join(child, key, foreign)]
-        query.where = qt.conjunction([*own, *conds])
-        query.distinct = not counted
-        if counted:
-            query.select = [qt.Agg("COUNT", key, distinct=True)]
-    elif form == "left join":
-        query.joins = [qt.Join(child, key, foreign, outer=True)]
-        query.where = qt.conjunction([*own, qt.IsNull(foreign)])
-    else:
-        inner_parent = qt.Source(parent.table)
-        left, right = qt.Col(inner_parent, link.parent_column), foreign
-        second = qt.Query([qt.Col(inner_parent, c) for c in columns], inner_parent,
-                          [qt.Join(child, left, right)], qt.conjunction(conds))  # fmt: skip
-        query.set_operation = ("EXCEPT", second)
-    if absent:
-        rel = rng.choice((f"{who} have no {many}", f"without any {many}", f"{who} do not have any {many}",
-                          f"with no {many}", f"{who} never had any {many}", f"without {many}",
-                          f"{who} are not linked to any {many}", f"lacking {many}",
-                          f"for which no {child_table.one} {said} exists".replace("  ", " "),
-                          f"not tied to a single {child_table.one} {said}".strip(),
-                          f"with zero {many}", f"that {child_table.many} {said} never mention".replace("  ", " "),
-                          f"missing from the {many}", f"{who} have not one {child_table.one} {said}".strip(),
-                          f"not appearing in any {child_table.one} record {said}".strip()))  # fmt: skip
-    else:
-        rel = rng.choice((f"{who} have at least one {child_table.one} {said}".strip(), f"with {many}",
-                          f"{who} have {many}", f"with any {many}", f"{who} have some {many}",
-                          f"for which some {child_table.one} {said} exists".replace("  ", " "),
-                          f"{who} show up among the {many}", f"that occur in {many}",
-                          f"tied to one or more {many}", f"{who} have one or more {many}",
-                          f"linked to at least one {child_table.one} {said}".strip()))  # fmt: skip
-    if own_said:
-        rel = f"{own_said} {rng.choice(('and', 'but'))} {rel}"
-    if counted:
-        return Item(frames.ask_count(rng, parent.table.many, rel), query, [], "presence_count")
-    what = pluralize_said(rng, say_columns(rng, columns), columns)
-    extras: list[tuple[qt.Expr, float]] = []
-    if not query.distinct and query.set_operation is None and parent.table.key not in columns:
-        if parent.table.key:
-            extras = [(qt.Col(parent, parent.table.key), 0.4)]
-    if columns == [_label(rng, parent.table)] and rng.random() < 0.4:
-        question = frames.ask_which(rng, parent.table.many, rel, parent.table.person)
-    else:
-        question = frames.ask_for(rng, what, f"{parent.table.many} {rel}")
-    return Item(question, query, extras, "absence" if absent else "presence")
-
-
-def through_link(rng: random.Random, db: Database, style: Style) -> Item | None:
-    """A chain or a link table: three tables in one query."""
-    options = []
-    for middle in db.tables:
-        for first in middle.links:
-            for second in middle.links:
-                if first is not second and first.parent is not second.parent:
-                    options.append((first.parent, middle, second.parent, first, second, True))
-            for upper in first.parent.links:
-                if upper.parent not in (middle, first.parent):
-                    options.append((middle, first.parent, upper.parent, first, upper, False))
-    if not options:
-        return None
-    ends = rng.choice(options)
-    start, mid, end, first, second, fan = ends
-    s, m, e = qt.Source(start), qt.Source(mid), qt.Source(end)
-    if fan:
-        join1 = qt.Join(m, qt.Col(s, first.parent_column), qt.Col(m, first.column))
-    else:
-        join1 = qt.Join(m, qt.Col(s, first.column), qt.Col(m, first.parent_column))
-    join2 = qt.Join(e, qt.Col(m, second.column), qt.Col(e, second.parent_column))
-    query = qt.Query([], s, [join1, join2])
-    conds, said = phrases.conditions(rng, style, e, 1, plural=False)
-    word = _linked_words(rng)
-    roll = rng.random()
-    verb = frames.command(rng)
-    end_label = _label(rng, end)
-    if roll < 0.55 and conds:
-        query.where = qt.conjunction(conds)
-        tail = f"{word} {rng.choice(('the ', 'a ', ''))}{end.one} {said}"
-        if rng.random() < 0.3:
-            tail = f"{word} the {mid.many} of {rng.choice(('the ', 'a '))}{end.one} {said}"
-        if rng.random() < 0.25:
-            query.select = [qt.Agg("COUNT")]
-            return Item(frames.ask_count(rng, start.many, tail), query, [], "three_count")
-        columns = shown_columns(rng, start)[:2]
-        query.select = [qt.Col(s, c) for c in columns]
-        what = pluralize_said(rng, say_columns(rng, columns), columns)
-        extras: list[tuple[qt.Expr, float]] = [(qt.Col(e, end_label), 0.42)]
-        return Item(frames.ask_for(rng, what, f"{start.many} {tail}"), query, extras, "three")
-    start_label = _label(rng, start)
-    a, b = phrases.say_column(rng, start_label), phrases.say_column(rng, end_label)
-    if roll < 0.78:
-        query.select = [qt.Col(s, start_label), qt.Col(e, end_label)]
-        question = rng.choice((
-            f"{verb} the {a} of each {start.one} and the {b} of the {end.one} it is linked to.",
-            f"What are the {start.one} {a} and the {end.one} {b} for every {mid.one}?",
-            f"{verb} every {start.one} {a} along with its {end.one} {b}.",
-            f"For each {mid.one}, show the {start.one} {a} and the {end.one} {b}.",
-        ))  # fmt: skip
-        return Item(question, query, [], "three_pairs")
-    group = qt.Col(e, end_label)
-    query.select, query.group_by = [group, qt.Agg("COUNT")], [group]
-    question = rng.choice((
-        f"How many {start.many} are there for each {end.one} {b}?",
-        f"{verb} each {end.one} {b} and its number of {start.many}.",
-        f"For every {end.one}, count the {start.many} and show the {b}.",
-        f"What is the number of {start.many} per {end.one} {b}?",
-    ))  # fmt: skip
-    if rng.random() < 0.35:
-        query.select, query.order_by, query.limit = [group], [(qt.Agg("COUNT"), True)], 1
-        question = rng.choice((
-            f"Which {end.one} has the most {start.many}? Give the {b}.",
-            f"What is the {b} of the {end.one} with the largest number of {start.many}?",
-            frames.close(f"{verb} the {b} of the {end.one} that has the most {start.many}", verb),
-        ))  # fmt: skip
-        return Item(question, query, [(qt.Agg("COUNT"), 0.62)], "three_extreme")
-    return Item(question, query, [], "three_group")

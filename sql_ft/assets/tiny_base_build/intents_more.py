@@ -1,5 +1,8 @@
 """Further families: two-column groups, months, keys of two tables, comparisons with a subset."""
 
+# Wordings stay on one line each, whatever their length.
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import random
@@ -11,11 +14,6 @@ from sql_ft.assets.tiny_base_build.lexicon import plural_of
 from sql_ft.assets.tiny_base_build.query_tree import Item
 from sql_ft.assets.tiny_base_build.render import Style
 from sql_ft.assets.tiny_base_build.schemas import Database
-
-_MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
-)  # fmt: skip
 
 
 def richer_group(rng: random.Random, db: Database, style: Style) -> Item | None:
@@ -84,7 +82,7 @@ def by_month(rng: random.Random, db: Database, style: Style) -> Item | None:
     said = phrases.say_column(rng, column)
     number = f"{month:02d}"
     condition: qt.Condition = qt.Compare(qt.MonthOf(ref), "=", qt.Lit(number, False))
-    name = _MONTHS[month - 1]
+    name = phrases.MONTH_NAMES[month - 1]
     tail = rng.choice((
         f"whose {said} is in {name}", f"with a {said} in {name} of any year",
         f"whose {said} falls in the month of {name}", f"with {said} in {name}",

@@ -1,11 +1,21 @@
 """Questions that need both a link and a comparison, and the table of all intents."""
 
+# Wordings stay on one line each, whatever their length.
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
 
-from sql_ft.assets.tiny_base_build import frames, intents_compare, intents_linked, phrases
+from sql_ft.assets.tiny_base_build import (
+    frames,
+    intents_chain,
+    intents_compare,
+    intents_linked,
+    intents_presence,
+    phrases,
+)
 from sql_ft.assets.tiny_base_build import intents_more as more
 from sql_ft.assets.tiny_base_build import intents_single as single
 from sql_ft.assets.tiny_base_build import query_tree as qt
@@ -127,13 +137,13 @@ _ONE_TABLE: tuple[tuple[Intent, float], ...] = (
     (single.listing, 0.26), (single.counting, 0.12), (single.aggregate, 0.11),
     (single.grouping, 0.16), (intents_compare.extreme, 0.1),
     (intents_compare.versus_average, 0.04), (intents_compare.set_operation, 0.05),
-    (intents_compare.arithmetic, 0.035), (more.richer_group, 0.05), (more.by_month, 0.025),
+    (intents_compare.arithmetic, 0.05), (more.richer_group, 0.05), (more.by_month, 0.03),
     (more.versus_subset, 0.035), (more.distinct_pairs, 0.015),
 )  # fmt: skip
 _LINKED: tuple[tuple[Intent, float], ...] = (
     (intents_linked.joined_listing, 0.26), (intents_linked.joined_value, 0.15),
-    (intents_linked.per_parent, 0.24), (intents_linked.presence, 0.15),
-    (intents_linked.through_link, 0.09), (joined_extreme, 0.05), (joined_sets, 0.04),
+    (intents_linked.per_parent, 0.24), (intents_presence.presence, 0.15),
+    (intents_chain.through_link, 0.09), (joined_extreme, 0.05), (joined_sets, 0.04),
     (nested_in_filter, 0.02), (more.keys_of_two, 0.04), (more.merged_names, 0.02),
     (more.parents_of_extreme_group, 0.02),
 )  # fmt: skip

@@ -1,5 +1,8 @@
 """Questions about one table."""
 
+# Wordings stay on one line each, whatever their length.
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import random
@@ -10,7 +13,9 @@ from sql_ft.assets.tiny_base_build.query_tree import Item
 from sql_ft.assets.tiny_base_build.render import Style
 from sql_ft.assets.tiny_base_build.schemas import Column, Database, Table
 
-_NUMBER_WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 10: "ten"}
+NUMBER_WORDS = {
+    2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine", 10: "ten",
+}  # fmt: skip
 
 
 def label_columns(table: Table) -> list[Column]:
@@ -228,7 +233,7 @@ def grouping(rng: random.Random, db: Database, style: Style) -> Item | None:
     if not groups and not dates:
         return None
     group_expr: qt.Expr
-    if dates and (not groups or rng.random() < 0.2):
+    if dates and (not groups or rng.random() < 0.35):
         column = rng.choice(dates)
         month = rng.random() < 0.3
         group_expr = qt.YearOf(qt.Col(source, column), month)
@@ -278,7 +283,7 @@ def _group_extreme(
     """The value of a column with the largest or smallest measure."""
     most = rng.random() < 0.72
     count = isinstance(measure, qt.Agg) and measure.function == "COUNT"
-    top = 1 if rng.random() < 0.8 else rng.choice((2, 3, 5, 10))
+    top = 1 if rng.random() < 0.8 else rng.randint(2, 10)
     query.order_by, query.limit = [(measure, most)], top
     verb = frames.command(rng)
     if count:
@@ -293,7 +298,7 @@ def _group_extreme(
         common = ""
     if top > 1:
         many = lexicon.plural_of(group_said)
-        number = _NUMBER_WORDS.get(top, str(top)) if rng.random() < 0.4 else str(top)
+        number = NUMBER_WORDS.get(top, str(top)) if rng.random() < 0.4 else str(top)
         question = rng.choice((
             frames.close(f"{verb} the {number} {many} with {target}", verb),
             f"Which {number} {many} have {target}?", f"What are the top {number} {many} by {measured}?"
@@ -315,7 +320,22 @@ def _group_extreme(
             f"Look at each {group_said}: which has {target}?", f"The {group_said} with {target}, please.",
             f"Where is {target} found, by {group_said}?",
         ))  # fmt: skip
+    if rng.random() < 0.2:
+        query.select = [*query.select, measure]
+        return Item(and_also(rng, question, measured), query, [], "group_extreme")
     return Item(question, query, [(measure, 0.62)], "group_extreme")
+
+
+def and_also(rng: random.Random, question: str, measured: str) -> str:
+    """The question with a request to show the measure too."""
+    said = measured
+    if rng.random() < 0.5:
+        tail = rng.choice((f"and the {said}", f"together with the {said}", f"plus the {said}",
+                           f"along with the {said} of each", f"and say what the {said} is"))  # fmt: skip
+        return with_tail(question, tail)
+    tail = rng.choice((f"Include the {said}.", f"Show the {said} too.", f"Give the {said} as well.",
+                       f"Add the {said} next to it.", "Show that figure too."))  # fmt: skip
+    return f"{question} {tail}"
 
 
 def threshold_words(rng: random.Random, limit: str) -> tuple[str, str]:
@@ -360,4 +380,7 @@ def _group_having(
             f"Work out the {measured} by {group_said} and show the {many} where it is {words}.",
             f"Group by {group_said}; which groups have a {measured} {words}?",
         ))  # fmt: skip
+    if rng.random() < 0.25:
+        query.select = [*query.select, measure]
+        return Item(and_also(rng, question, measured), query, [], "group_having")
     return Item(question, query, [(measure, 0.5)], "group_having")

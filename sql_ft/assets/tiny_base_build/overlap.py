@@ -7,6 +7,7 @@ list (`Exclusions`), so that nothing the published figures are measured on was s
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -162,13 +163,18 @@ class Exclusions:
     @classmethod
     def load(cls, path: Path) -> Exclusions:
         """Read what `save` wrote."""
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(gzip.decompress(path.read_bytes()))
         return cls(frozenset(data["questions"]), frozenset(data["schemas"]))
 
     def save(self, path: Path) -> None:
-        """Write as JSON, sorted."""
+        """Write as gzipped JSON, sorted: the same content gives the same bytes."""
         data = {"questions": sorted(self.questions), "schemas": sorted(self.schemas)}
-        path.write_text(json.dumps(data, indent=0) + "\n", encoding="utf-8")
+        path.write_bytes(gzip.compress(json.dumps(data).encode(), mtime=0))
+
+    def missing_from(self, rows: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Masked questions and schemas of `rows` that this list does not hold."""
+        other = Exclusions.from_rows(rows)
+        return sorted((other.questions - self.questions) | (other.schemas - self.schemas))
 
     def forbids(self, context: str, question: str, sql: str) -> str:
         """Return ``question`` or ``schema`` if the row is excluded, else ""."""

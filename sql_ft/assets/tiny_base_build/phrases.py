@@ -1,5 +1,8 @@
 """Fragments of questions: columns, conditions and noun phrases in many wordings."""
 
+# Wordings stay on one line each, whatever their length.
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import random
@@ -7,8 +10,9 @@ from collections.abc import Sequence
 
 from sql_ft.assets.tiny_base_build import lexicon as lx
 from sql_ft.assets.tiny_base_build import query_tree as qt
+from sql_ft.assets.tiny_base_build.literals import draw_literal
 from sql_ft.assets.tiny_base_build.render import Style
-from sql_ft.assets.tiny_base_build.schemas import Column, Table, draw_literal
+from sql_ft.assets.tiny_base_build.schemas import Column, Table
 
 COMPARABLE = ("name", "text", "number", "year", "date", "flag")
 NUMERIC = ("number", "year")
@@ -50,6 +54,22 @@ def say_value(rng: random.Random, text: str, numeric: bool) -> str:
     return f"'{text}'" if roll < 0.95 else text.lower()
 
 
+MONTH_NAMES = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September",
+    "October", "November", "December",
+)  # fmt: skip
+
+
+def say_date(rng: random.Random, text: str) -> str:
+    """An ISO date as a question spells it; anything else as a text."""
+    if len(text) != 10 or rng.random() < 0.75 or not text[:4].isdigit():
+        return say_value(rng, text, False)
+    year, month, day = text[:4], MONTH_NAMES[int(text[5:7]) - 1], int(text[8:])
+    return rng.choice(
+        (f"{day} {month} {year}", f"{month} {day}, {year}", f"{day} {month[:3]} {year}")
+    )
+
+
 def enumerate_words(rng: random.Random, words: Sequence[str]) -> str:
     """Join words as a list: ``a, b and c``."""
     if len(words) == 1:
@@ -71,7 +91,7 @@ def is_numeric(column: Column) -> bool:
 
 def literal(rng: random.Random, column: Column) -> qt.Lit:
     """A literal to compare `column` with."""
-    text = draw_literal(rng, column)
+    text = draw_literal(rng, column.kind, column.phrases[0], column.values)
     numeric = is_numeric(column)
     if numeric and not text.replace(".", "", 1).replace("-", "", 1).isdigit():
         numeric = False
@@ -89,17 +109,17 @@ def _wrap(rng: random.Random, phrase: str, tail: str, entity: Table, plural: boo
     """
     who = rng.choice(("who", "that")) if entity.person else rng.choice(("that", "which"))
     have = "have" if plural else "has"
-    bare = tail.removeprefix("equal to ")
+    article = _article(phrase)
+    named = not tail[:1].isalpha() or tail[:1].isupper()
+    of = "of " if named and not tail.startswith("equal to ") else ""
     return rng.choice((
         f"whose {phrase} is {tail}", f"whose {phrase} is {tail}", f"with {phrase} {tail}",
-        f"with {_article(phrase)} {phrase} {tail if bare != tail else 'of ' + tail}"
-        if not tail[:1].isalpha() or tail[:1].isupper()
-        else f"with {_article(phrase)} {phrase} {tail}",
-        f"{who} {have} {_article(phrase)} {phrase} of {tail}" if tail[:1].isupper()
-        or not tail[:1].isalpha() else f"{who} {have} {phrase} {tail}",
+        f"with {article} {phrase} {of}{tail}",
+        f"{who} {have} {article} {phrase} of {tail}" if named else f"{who} {have} {phrase} {tail}",
         f"where the {phrase} is {tail}", f"for which the {phrase} is {tail}",
         f"having {phrase} {tail}", f"with {phrase} of {tail}", f"in which the {phrase} is {tail}",
-        f"recorded with {phrase} {tail}", f"showing {_article(phrase)} {phrase} {tail}", f"({phrase} {tail})", f"where {phrase} is {tail}", f"{who} {have} {phrase} {tail}",
+        f"recorded with {phrase} {tail}", f"showing {article} {phrase} {tail}",
+        f"({phrase} {tail})", f"where {phrase} is {tail}", f"{who} {have} {phrase} {tail}",
     ))  # fmt: skip
 
 
@@ -174,7 +194,7 @@ def _date_condition(
         text = rng.choice((f"whose {phrase} is {tail}", f"with {_article(phrase)} {phrase} {tail}",
                            f"where the {phrase} falls {tail}", f"with {phrase} {tail}"))  # fmt: skip
         return _in_year(ref, str(year), style), text
-    said = say_value(rng, value.text, False)
+    said = say_date(rng, value.text)
     if roll < 0.55:
         operator, word = rng.choice(((">", "after"), (">", "later than"), (">=", "on or after"),
                                      (">=", "since"), (">=", "starting from")))  # fmt: skip
@@ -182,7 +202,7 @@ def _date_condition(
         operator, word = rng.choice((("<", "before"), ("<", "earlier than"), ("<=", "on or before"),
                                      ("<=", "up to"), ("<", "prior to")))  # fmt: skip
     elif roll < 0.9:
-        low, high = sorted((value.text, draw_literal(rng, ref.column)))
+        low, high = sorted((value.text, draw_literal(rng, "date", "", ref.column.values)))
         words = f"between {low} and {high}" if rng.random() < 0.7 else f"from {low} to {high}"
         return (
             qt.Between(ref, qt.Lit(low, False), qt.Lit(high, False)),

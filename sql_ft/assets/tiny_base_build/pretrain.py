@@ -18,7 +18,10 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from sql_ft.assets.tiny_base_build.overlap import Exclusions
 from sql_ft.assets.tiny_base_build.public_rows import PublicData
 from sql_ft.assets.tiny_base_build.stream import PART_WEIGHTS, Stream, packed_batches
-from sql_ft.assets.tiny_base_build.tokenizer import END, MODEL_MAX_LENGTH, PAD
+from sql_ft.assets.tiny_base_build.tokenizer import END, MODEL_MAX_LENGTH, PAD, SPECIALS
+
+# The trainer of the tokenizer numbers the specials first, in their order.
+PAD_ID, END_ID = SPECIALS.index(PAD), SPECIALS.index(END)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class PretrainSettings:
     kv_heads: int = 2
     mlp_size: int = 768
     compile: bool = True
+    init_from: str = ""
 
 
 class PackedStream(IterableDataset[Any]):
@@ -63,7 +67,7 @@ class PackedStream(IterableDataset[Any]):
         stream = Stream(random.Random(seed), self.data, self.exclusions)
         batches = packed_batches(
             stream, tokenizer, blocks=self.settings.blocks,
-            block_size=self.settings.block_size, pad_id=tokenizer.token_to_id(PAD),
+            block_size=self.settings.block_size, pad_id=PAD_ID,
         )  # fmt: skip
         for tokens, kinds in batches:
             dropped = torch.tensor([stream.drawn, *stream.dropped.values()])
@@ -85,8 +89,8 @@ def build_model(tokenizer: Any, settings: PretrainSettings) -> Any:
         max_position_embeddings=MODEL_MAX_LENGTH,
         tie_word_embeddings=True,
         bos_token_id=None,
-        eos_token_id=tokenizer.token_to_id(END),
-        pad_token_id=tokenizer.token_to_id(PAD),
+        eos_token_id=END_ID,
+        pad_token_id=PAD_ID,
         use_sliding_window=False,
     )
     config._attn_implementation = "sdpa"
@@ -138,6 +142,8 @@ def pretrain(
     tokenizer_file = str(tokenizer_dir / "tokenizer.json")
     tokenizer = Tokenizer.from_file(tokenizer_file)
     model = build_model(tokenizer, settings).to(device)
+    if settings.init_from:
+        model.load_state_dict(type(model).from_pretrained(settings.init_from).state_dict())
     decayed = [p for p in model.parameters() if p.dim() >= 2]
     plain = [p for p in model.parameters() if p.dim() < 2]
     optimizer = torch.optim.AdamW(

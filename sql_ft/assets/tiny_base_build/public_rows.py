@@ -6,6 +6,7 @@ Yu et al. 2018 (Spider), both in the form sql-create-context gives them.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import gzip
 import hashlib
@@ -18,13 +19,13 @@ from typing import Any
 
 from sql_ft.assets.tiny_base_build import lexicon as lx
 from sql_ft.assets.tiny_base_build.documents import Row
+from sql_ft.assets.tiny_base_build.literals import invented_word
 from sql_ft.assets.tiny_base_build.schemas import (
     Column,
     Database,
     Link,
     Table,
     draw_database,
-    invented_word,
 )
 
 WIKISQL_FILE = "rebuilt_wikisql_train.jsonl.gz"
@@ -63,11 +64,12 @@ class PublicData:
     wikisql_tables: list[list[Column]]
     spider_databases: list[Database]
     values: list[str]
+    words: list[str]
 
     @classmethod
     def empty(cls) -> PublicData:
         """No public data: the grammar alone."""
-        return cls([], [], [], [], [])
+        return cls([], [], [], [], [], [])
 
 
 def _parse_context(context: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -104,7 +106,8 @@ def _read_wikisql(path: Path) -> tuple[list[SourceRow], list[list[Column]], list
                   tuple(f"{c} {k}" for c, k in columns[r["table_id"]].items()))
         for r in raw
     ]  # fmt: skip
-    tables, pool = [], set()
+    tables: list[list[Column]] = []
+    pool: set[str] = set()
     for table_id, listed in columns.items():
         made = []
         for name, kind in listed.items():
@@ -134,7 +137,7 @@ def _read_spider_schema(entry: dict[str, Any], rng: random.Random, pool: list[st
     keys = set()
     for key in entry["primary_keys"]:
         keys.update(key if isinstance(key, list) else [key])
-    foreign = {a: b for a, b in entry["foreign_keys"]}
+    foreign = dict(entry["foreign_keys"])
     by_index: dict[int, tuple[Table, Column]] = {}
     zipped = zip(
         entry["column_names_original"], entry["column_names"], entry["column_types"], strict=True
@@ -199,7 +202,16 @@ def load_public_data(folder: Path) -> PublicData:
             sql = _tidy(q["query"])
             if tables and len(sql) < 400:
                 spider.append(SourceRow(tables, q["question"], sql, "spider_full"))
-    return PublicData(wikisql, spider, wiki_tables, list(databases.values()), pool)
+    words = _frequent_words(row.question for row in (*wikisql, *spider))
+    return PublicData(wikisql, spider, wiki_tables, list(databases.values()), pool, words)
+
+
+def _frequent_words(questions: Iterable[str], at_least: int = 3) -> list[str]:
+    """Lower-case words of four letters or more that several questions hold, sorted."""
+    counts = collections.Counter(
+        w for q in questions for w in re.findall(r"[a-z]{4,14}", q.lower())
+    )
+    return sorted(w for w, n in counts.items() if n >= at_least)
 
 
 def _tidy(sql: str) -> str:
@@ -231,7 +243,7 @@ def augment(rng: random.Random, row: SourceRow, data: PublicData) -> Row:
         old = tables[0][0]
         new = f"table_name_{rng.randint(1, 99)}"
         if rng.random() < 0.4:
-            new = rng.choice(lx.THINGS + lx.PEOPLE) if rng.random() < 0.7 else invented_word(rng)
+            new = rng.choice(data.words or lx.THINGS) if rng.random() < 0.7 else invented_word(rng)
         tables[0] = (new, tables[0][1])
         sql = sql.replace(f" {old}", f" {new}")
     if row.spare and rng.random() < 0.45:
@@ -287,7 +299,7 @@ def _swap_literals(
 
 def graft(rng: random.Random, data: PublicData) -> Database:
     """A random database, some tables of which carry WikiSQL's columns instead of invented ones."""
-    db = draw_database(rng)
+    db = draw_database(rng, data.words)
     for table in db.tables:
         if rng.random() < 0.75:
             borrowed = rng.choice(data.wikisql_tables)

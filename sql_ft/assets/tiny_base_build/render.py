@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Iterable
 
 from sql_ft.assets.tiny_base_build import query_tree as qt
-from sql_ft.assets.tiny_base_build.schemas import Column, Database, Table
+from sql_ft.assets.tiny_base_build.schemas import Column
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -117,10 +116,11 @@ class Renderer:
         items = []
         for i, expr in enumerate(query.select):
             item = self._expr(expr)
-            if isinstance(expr, qt.Agg | qt.Arith | qt.YearOf | qt.Round) and depth == 0:
-                if query.set_operation is None and rng.random() < style.output_names:
-                    names[i] = self._output_name(expr)
-                    item += f" AS {names[i]}"
+            computed = isinstance(expr, qt.Agg | qt.Arith | qt.YearOf | qt.Round)
+            named = computed and depth == 0 and query.set_operation is None
+            if named and rng.random() < style.output_names:
+                names[i] = self._output_name(expr)
+                item += f" AS {names[i]}"
             items.append(item)
         text = "SELECT " + ("DISTINCT " if query.distinct else "") + ", ".join(items)
         text += "\nFROM " + self._source(query.source)
@@ -206,9 +206,9 @@ class Renderer:
     def _column(self, ref: qt.Col) -> str:
         self.uses.setdefault(ref.source, {})[ref.column] = None
         name = ref.column.name
-        if self.drift and ref.column.expanded:
-            if self.rng.random() < self.style.expand_abbreviations:
-                name = ref.column.expanded
+        short = self.drift and ref.column.expanded
+        if short and self.rng.random() < self.style.expand_abbreviations:
+            name = ref.column.expanded
         alias = self._aliases.get(ref.source, "")
         if alias == "?":
             return f"{ref.source.table.name}.{name}" if name.lower() in self._shared else name
@@ -326,90 +326,3 @@ def _lower_keywords(text: str) -> str:
     for word in _KEYWORDS:
         text = text.replace(f"{word} ", f"{word.lower()} ").replace(f"{word}(", f"{word.lower()}(")
     return text
-
-
-_REAL_TYPES = {
-    "id": ("INTEGER", "INT"), "fk": ("INTEGER", "INT"), "number": ("INTEGER", "REAL", "NUMERIC"),
-    "year": ("INTEGER", "INT"), "date": ("DATE", "TEXT", "TIMESTAMP"), "flag": ("INTEGER", "TEXT"),
-    "name": ("TEXT", "VARCHAR(100)", "VARCHAR"), "text": ("TEXT", "VARCHAR(50)", "VARCHAR"),
-}  # fmt: skip
-
-
-def write_context(rng: random.Random, database: Database, renderer: Renderer) -> str:
-    """DDL for an answer: only what it used, that and distractors, or the whole database."""
-    roll = rng.random()
-    if roll < 0.3:
-        parts = _used_only(rng, renderer)
-        typing = "used"
-    else:
-        parts = _with_others(rng, database, renderer, share=1.0 if roll < 0.75 else rng.random())
-        typing = rng.choices(("used", "text", "real", "number", "none"),
-                             (0.4, 0.15, 0.25, 0.17, 0.03))[0]  # fmt: skip
-    multiline = typing == "real" and rng.random() < 0.35
-    statements = [_create_table(rng, t, c, typing, renderer.numeric, multiline) for t, c in parts]
-    joiner = ";\n" if multiline else "; "
-    text = joiner.join(statements)
-    return text + ";" if rng.random() < 0.15 else text
-
-
-def _used_only(rng: random.Random, renderer: Renderer) -> list[tuple[Table, list[Column]]]:
-    repeated = rng.random() < 0.5
-    merged: dict[int, tuple[Table, list[Column]]] = {}
-    for i, (source, columns) in enumerate(renderer.uses.items()):
-        slot = i if repeated else id(source.table)
-        entry = merged.setdefault(slot, (source.table, []))
-        entry[1].extend(c for c in columns if c not in entry[1])
-    return list(merged.values())
-
-
-def _with_others(
-    rng: random.Random, database: Database, renderer: Renderer, share: float
-) -> list[tuple[Table, list[Column]]]:
-    used: dict[int, dict[Column, None]] = {}
-    for source, columns in renderer.uses.items():
-        used.setdefault(id(source.table), {}).update(columns)
-    parts = []
-    for table in database.tables:
-        needed = used.get(id(table))
-        if needed is None and rng.random() > share:
-            continue
-        kept = [c for c in table.columns if (needed and c in needed) or rng.random() < share]
-        parts.append((table, kept or table.columns[:1]))
-    return parts
-
-
-def _create_table(
-    rng: random.Random,
-    table: Table,
-    columns: Iterable[Column],
-    typing: str,
-    numeric: set[Column],
-    multiline: bool,
-) -> str:
-    entries = []
-    for column in columns:
-        if typing == "none":
-            entries.append(column.name)
-            continue
-        if typing == "real":
-            kind = rng.choice(_REAL_TYPES[column.kind])
-            if column is table.key and rng.random() < 0.5:
-                kind += " PRIMARY KEY"
-        elif typing == "number":
-            kind = "INTEGER" if column.kind in ("number", "year") else "VARCHAR"
-        else:
-            kind = "INTEGER" if typing == "used" and column in numeric else "VARCHAR"
-        entries.append(f"{column.name} {kind}")
-    if typing == "real" and rng.random() < 0.35:
-        listed = {c.name for c in columns}
-        for link in table.links:
-            if link.column.name in listed:
-                entries.append(
-                    f"FOREIGN KEY ({link.column.name}) REFERENCES "
-                    f"{link.parent.name}({link.parent_column.name})"
-                )
-    if not entries:
-        entries.append("Id VARCHAR")
-    if multiline:
-        return f"CREATE TABLE {table.name} (\n  " + ",\n  ".join(entries) + "\n)"
-    return f"CREATE TABLE {table.name} ({', '.join(entries)})"

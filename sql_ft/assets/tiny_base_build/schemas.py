@@ -7,8 +7,8 @@ import random
 from collections.abc import Callable, Sequence
 
 from sql_ft.assets.tiny_base_build import lexicon as lx
+from sql_ft.assets.tiny_base_build.literals import draw_values, invented_word
 
-_CONSONANTS = "bcdfghjklmnprstvwz"
 _VOWELS = "aeiou"
 
 
@@ -42,7 +42,10 @@ class Link:
 
 @dataclasses.dataclass(slots=True, eq=False)
 class Table:
-    """One table: what a row is called, its columns, and its foreign keys."""
+    """One table: what a row is called, its columns, and its foreign keys.
+
+    `stem` is the noun that identifiers use; `one` and `many` are what questions say.
+    """
 
     name: str
     one: str
@@ -51,6 +54,7 @@ class Table:
     columns: list[Column]
     key: Column | None = None
     links: list[Link] = dataclasses.field(default_factory=list)
+    stem: str = ""
 
     def of_kind(self, *kinds: str) -> list[Column]:
         """Columns of the given kinds, in order."""
@@ -66,13 +70,6 @@ class Database:
     def pairs(self) -> list[tuple[Table, Link]]:
         """Every (child table, link to its parent)."""
         return [(t, link) for t in self.tables for link in t.links]
-
-
-def invented_word(rng: random.Random) -> str:
-    """A pronounceable word that means nothing: it can only be copied, never recalled."""
-    syllables = rng.choice((2, 2, 3))
-    word = "".join(rng.choice(_CONSONANTS) + rng.choice(_VOWELS) for _ in range(syllables))
-    return word + rng.choice(("", "n", "r", "l", "s", "t", "x", "k"))
 
 
 def _snake(words: list[str]) -> str:
@@ -124,10 +121,11 @@ class Naming:
     column_prefix: float
     abbreviation: float
     key_word: str
+    words: Sequence[str]
 
     @classmethod
-    def draw(cls, rng: random.Random) -> Naming:
-        """A random naming style."""
+    def draw(cls, rng: random.Random, words: Sequence[str] = ()) -> Naming:
+        """A random naming style; `words` are further nouns to name things with."""
         styles, weights = zip(*_STYLES, strict=True)
         return cls(
             join=rng.choices(styles, weights)[0],
@@ -136,31 +134,35 @@ class Naming:
             column_prefix=rng.choice((0.0, 0.0, 0.1, 0.5)),
             abbreviation=rng.choice((0.0, 0.0, 0.0, 0.05, 0.3)),
             key_word=rng.choices(("id", "code", "no", "key", "number"), (20, 1, 1, 1, 1))[0],
+            words=words,
         )
+
+    def fresh_word(self, rng: random.Random) -> str:
+        """A word that is not in the lexicon."""
+        if self.words and rng.random() < 0.75:
+            return rng.choice(self.words)
+        return invented_word(rng)
 
 
 _POOLS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "name": lx.split_entries(lx.NAME_ATTRIBUTES),
-    "text": lx.split_entries(lx.CATEGORY_ATTRIBUTES),
-    "number": lx.split_entries(lx.NUMBER_ATTRIBUTES),
-    "date": lx.split_entries(lx.DATE_ATTRIBUTES),
-    "year": lx.split_entries(lx.YEAR_ATTRIBUTES),
-    "flag": lx.split_entries(lx.FLAG_ATTRIBUTES),
+    "name": lx.NAME_ATTRIBUTES,
+    "text": lx.CATEGORY_ATTRIBUTES,
+    "number": lx.NUMBER_ATTRIBUTES,
+    "date": lx.DATE_ATTRIBUTES,
+    "year": lx.YEAR_ATTRIBUTES,
+    "flag": lx.FLAG_ATTRIBUTES,
 }
 _KINDS = ("text", "number", "name", "date", "year", "flag")
 _KIND_WEIGHTS = (0.34, 0.34, 0.13, 0.1, 0.06, 0.03)
 
 
-_MOMENTS = tuple(
-    tuple(part.strip() for part in entry) for entry in lx.split_entries(lx.MOMENTS)
-)  # fmt: skip
-_UNITS = {e[0]: e[1:] for e in lx.split_entries(lx.UNITS)}
+_UNITS = {e[0]: e[1:] for e in lx.UNITS}
 
 
 def _named_apart(rng: random.Random, kind: str) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
     """(phrases, identifier words) where the identifier is no plain spelling of the phrase."""
     if kind == "date":
-        verb, noun = rng.choice(_MOMENTS)
+        verb, noun = rng.choice(lx.MOMENTS)
         word = rng.choice(("on", "on", "at", "date"))
         said = (f"{noun} date", f"date {verb}", f"date of {noun}", f"{noun} day")
         return said, (verb, word)
@@ -172,12 +174,15 @@ def _named_apart(rng: random.Random, kind: str) -> tuple[tuple[str, ...], tuple[
     return (*phrases, f"{phrases[0]} in {long}"), (*phrases[0].split(), short)
 
 
-def _draw_attribute(rng: random.Random, kind: str) -> tuple[str, ...]:
+def _draw_attribute(rng: random.Random, naming: Naming, kind: str) -> tuple[str, ...]:
     roll = rng.random()
-    if roll < 0.1 and kind in ("text", "number", "name"):
-        word = invented_word(rng)
-        if rng.random() < 0.5:
+    if roll < 0.17 and kind in ("text", "number", "name"):
+        word = naming.fresh_word(rng)
+        shape = rng.random()
+        if shape < 0.4:
             return (word,)
+        if shape < 0.6:
+            return (f"{word} {naming.fresh_word(rng)}",)
         return (f"{word} {rng.choice(_POOLS[kind])[0]}",)
     phrases = rng.choice(_POOLS[kind])
     if roll < 0.3:
@@ -199,7 +204,7 @@ def build_column(rng: random.Random, naming: Naming, entity: str, kind: str) -> 
     apart = None
     if (kind == "date" and rng.random() < 0.35) or (kind == "number" and rng.random() < 0.25):
         apart = _named_apart(rng, kind)
-    phrases = apart[0] if apart else _draw_attribute(rng, kind)
+    phrases = apart[0] if apart else _draw_attribute(rng, naming, kind)
     words = list(apart[1]) if apart else phrases[0].replace("-", " ").split()
     if kind == "flag":
         words = [*rng.choice((["is"], ["is"], [])), *words]
@@ -216,98 +221,23 @@ def build_column(rng: random.Random, naming: Naming, entity: str, kind: str) -> 
             name, expanded = short, name
     values: tuple[str, ...] = ()
     if kind in ("text", "flag"):
-        values = _draw_values(rng, kind, phrases[0])
+        values = draw_values(rng, kind, phrases[0])
     return Column(name, phrases, kind, values, expanded)
 
 
-def _draw_values(rng: random.Random, kind: str, phrase: str) -> tuple[str, ...]:
-    if kind == "flag":
-        return rng.choice((("1", "0"), ("Y", "N"), ("T", "F"), ("Yes", "No"), ("true", "false")))
-    if phrase.endswith(("city", "hometown", "venue", "origin", "location", "county", "state")):
-        return tuple(rng.sample(lx.PLACES, 6))
-    if phrase.endswith(("country", "nationality", "region", "continent")):
-        return tuple(rng.sample(lx.COUNTRIES, 6))
-    roll = rng.random()
-    if roll < 0.55:
-        values = rng.sample(_CATEGORY_VALUES, 6)
-        if rng.random() < 0.4:
-            values = [v.title() for v in values]
-        return tuple(values)
-    if roll < 0.8:
-        return tuple(w.capitalize() for w in rng.sample(lx.WORDS, 6))
-    if roll < 0.9:
-        return tuple(f"{rng.choice('ABCDEXZ')}{rng.randint(1, 99)}" for _ in range(6))
-    return tuple(invented_word(rng).capitalize() for _ in range(6))
-
-
-_CATEGORY_VALUES = [e[0] for e in lx.split_entries(lx.CATEGORY_VALUES)]
-
-
-def draw_literal(rng: random.Random, column: Column) -> str:
-    """A value to compare `column` with, without quotes."""
-    if column.values and rng.random() < 0.9:
-        return rng.choice(column.values)
-    kind = column.kind
-    if kind == "number":
-        top = rng.choice((10, 100, 1000, 10000, 100000))
-        number = rng.randint(1, top)
-        if rng.random() < 0.3 and top >= 100:
-            number = max(1, round(number, -2 if top > 1000 else -1))
-        return f"{number / 10:.1f}" if rng.random() < 0.08 else str(number)
-    if kind == "year":
-        return str(rng.randint(1900, 2025))
-    if kind == "date":
-        return draw_date(rng)
-    if kind in ("id", "fk"):
-        return str(rng.randint(1, 500))
-    if kind == "name":
-        return _draw_name(rng, column.phrases[0])
-    return rng.choice(lx.WORDS).capitalize()
-
-
-def draw_date(rng: random.Random) -> str:
-    """A date, nearly always ISO."""
-    year, month, day = rng.randint(1950, 2025), rng.randint(1, 12), rng.randint(1, 28)
-    if rng.random() < 0.08:
-        return f"{year}-{month:02d}-{day:02d} {rng.randint(0, 23):02d}:{rng.randint(0, 59):02d}:00"
-    return f"{year}-{month:02d}-{day:02d}"
-
-
-def _draw_name(rng: random.Random, phrase: str) -> str:
-    if "first" in phrase or "given" in phrase:
-        return rng.choice(lx.FIRST_NAMES)
-    if "last" in phrase or "surname" in phrase:
-        return rng.choice(lx.LAST_NAMES)
-    if "email" in phrase:
-        return f"{rng.choice(lx.FIRST_NAMES).lower()}@{rng.choice(lx.WORDS)}.com"
-    if "phone" in phrase:
-        return f"{rng.randint(200, 999)}-{rng.randint(100, 999)}-{rng.randint(1000, 9999)}"
-    if "number" in phrase or "code" in phrase or "reference" in phrase:
-        return f"{rng.choice('ABCDKMPQRSTX')}{rng.choice('ABCDKMPQRSTX')}-{rng.randint(1, 9999)}"
-    if "address" in phrase or "street" in phrase:
-        return f"{rng.randint(1, 999)} {rng.choice(lx.WORDS).capitalize()} Street"
-    roll = rng.random()
-    if roll < 0.45:
-        return f"{rng.choice(lx.FIRST_NAMES)} {rng.choice(lx.LAST_NAMES)}"
-    words = [rng.choice(lx.WORDS).capitalize() for _ in range(rng.choice((1, 2, 2, 3)))]
-    if roll < 0.6:
-        words.append(rng.choice(lx.THINGS).capitalize())
-    if roll > 0.93:
-        words = [invented_word(rng).capitalize()]
-    return " ".join(words)
-
-
-def _draw_entity(rng: random.Random, used: set[str]) -> tuple[str, bool]:
+def _draw_entity(rng: random.Random, naming: Naming, used: set[str]) -> tuple[str, bool]:
     for _ in range(50):
         roll = rng.random()
-        if roll < 0.35:
+        if roll < 0.28:
             noun, person = rng.choice(lx.PEOPLE), True
-        elif roll < 0.85:
+        elif roll < 0.68:
             noun, person = rng.choice(lx.THINGS), False
-        elif roll < 0.95:
+        elif roll < 0.75:
             noun, person = f"{rng.choice(lx.THINGS)} {rng.choice(lx.THINGS)}", False
         else:
-            noun, person = invented_word(rng), False
+            noun, person = naming.fresh_word(rng), rng.random() < 0.2
+            if rng.random() < 0.12:
+                noun = f"{noun} {rng.choice(lx.THINGS)}"
         if noun not in used and lx.plural_of(noun) not in used:
             used.add(noun)
             return noun, person
@@ -315,17 +245,18 @@ def _draw_entity(rng: random.Random, used: set[str]) -> tuple[str, bool]:
 
 
 def _draw_table(rng: random.Random, naming: Naming, used: set[str]) -> Table:
-    one, person = _draw_entity(rng, used)
+    stem, person = _draw_entity(rng, naming, used)
+    one = stem
     many = lx.plural_of(one)
     name = naming.join((many if naming.plural_tables else one).split())
     if rng.random() < 0.1:
-        # The question's noun is not the table's: it must be found by its columns.
-        other, person = _draw_entity(rng, used)
-        one, many = other, lx.plural_of(other)
+        # The question's noun is not the table's: the table must be found by its columns.
+        one, person = _draw_entity(rng, naming, used)
+        many = lx.plural_of(one)
     columns: list[Column] = []
     key = None
     if rng.random() < 0.9:
-        words = [*one.split(), naming.key_word] if naming.key_prefixed else [naming.key_word]
+        words = [*stem.split(), naming.key_word] if naming.key_prefixed else [naming.key_word]
         phrases = (f"{one} {naming.key_word}", naming.key_word, f"{naming.key_word} of the {one}")
         key = Column(naming.join(words), phrases, "id")
         columns.append(key)
@@ -334,26 +265,26 @@ def _draw_table(rng: random.Random, naming: Naming, used: set[str]) -> Table:
         kinds.insert(0, "name")
     taken = {c.name.lower() for c in columns}
     for kind in kinds:
-        column = build_column(rng, naming, one, kind)
+        column = build_column(rng, naming, stem, kind)
         if kind == "name" and "name" not in {p.split()[-1] for c in columns for p in c.phrases}:
             plain = rng.random() < 0.6
             if plain:
-                words = ["name"] if rng.random() > naming.column_prefix + 0.15 else [one, "name"]
+                words = ["name"] if rng.random() > naming.column_prefix + 0.15 else [stem, "name"]
                 column = Column(naming.join(" ".join(words).split()), ("name",), "name")
         if column.name.lower() not in taken:
             taken.add(column.name.lower())
             columns.append(column)
-    return Table(name, one, many, person, columns, key)
+    return Table(name, one, many, person, columns, key, stem=stem)
 
 
 def _link(rng: random.Random, naming: Naming, child: Table, parent: Table) -> None:
     """Give `child` a foreign key to `parent`, which gets a key if it has none."""
     if parent.key is None:
         phrases = (f"{parent.one} id", "id")
-        parent.key = Column(naming.join([*parent.one.split(), "id"]), phrases, "id")
+        parent.key = Column(naming.join([*parent.stem.split(), "id"]), phrases, "id")
         parent.columns.insert(0, parent.key)
     key_name = parent.key.name
-    owned = [*parent.one.split(), naming.key_word]
+    owned = [*parent.stem.split(), naming.key_word]
     generic = not naming.key_prefixed
     name = naming.join(owned) if generic or rng.random() < 0.15 else key_name
     if rng.random() < 0.06:
@@ -367,11 +298,15 @@ def _link(rng: random.Random, naming: Naming, child: Table, parent: Table) -> No
     child.links.append(Link(column, parent, parent.key))
 
 
-def draw_database(rng: random.Random, table_count: int | None = None) -> Database:
-    """A database of one to five linked tables over random things."""
-    naming = Naming.draw(rng)
-    if table_count is None:
-        table_count = rng.choices((1, 2, 3, 4, 5), (0.26, 0.32, 0.26, 0.12, 0.04))[0]
+def draw_database(rng: random.Random, words: Sequence[str] = ()) -> Database:
+    """A database of one to five linked tables over random things.
+
+    Args:
+        rng: Source of all choices.
+        words: Further words to name tables and columns with.
+    """
+    naming = Naming.draw(rng, words)
+    table_count = rng.choices((1, 2, 3, 4, 5), (0.26, 0.32, 0.26, 0.12, 0.04))[0]
     used: set[str] = set()
     tables = [_draw_table(rng, naming, used) for _ in range(table_count)]
     for i in range(1, table_count):

@@ -24,18 +24,15 @@ if TYPE_CHECKING:
 # Share of rows by origin: grammar over invented schemas, over WikiSQL's columns, over
 # Spider schemas of the pretraining half; then WikiSQL rows and Spider rows themselves.
 SOURCES = (
-    ("grammar", 0.43),
-    ("graft", 0.17),
-    ("borrow", 0.14),
-    ("wikisql", 0.17),
-    ("spider", 0.09),
-)
+    ("grammar", 0.43), ("graft", 0.17), ("borrow", 0.14), ("wikisql", 0.17), ("spider", 0.09),
+)  # fmt: skip
 PART_WEIGHTS = (0.1, 0.25, 1.0)
 PAD_PART = 3
 MANY_TURNS_SHARE = 0.13
 
 _SIMPLE_TOP = re.compile(
-    r"^SELECT (?!DISTINCT)(?P<items>[^()]+?) FROM (?P<rest>(?:(?!SELECT|UNION|INTERSECT|EXCEPT).)+?)"
+    r"^SELECT (?!DISTINCT)(?P<items>[^()]+?)"
+    r" FROM (?P<rest>(?:(?!SELECT|UNION|INTERSECT|EXCEPT).)+?)"
     r" ORDER BY (?P<key>[\w.]+(?:\([\w.*]+\))?)(?P<end>(?: DESC| ASC)? LIMIT 1)$",
     re.I,
 )
@@ -68,8 +65,7 @@ class Stream:
 
     def _any_row(self, style: Style) -> Row:
         rng, data = self.rng, self.data
-        names, weights = zip(*SOURCES, strict=True)
-        source = rng.choices(names, weights)[0]
+        source = rng.choices([n for n, _ in SOURCES], [w for _, w in SOURCES])[0]
         if style.chatty and source in ("wikisql", "spider") and rng.random() < 0.6:
             source = "borrow"
         if source == "wikisql" and data.wikisql:
@@ -85,7 +81,7 @@ class Stream:
         if source == "borrow" and data.spider_databases:
             db = public_rows.borrow(rng, data.spider_databases)
             return documents.synthetic_row(rng, db, style)
-        return documents.synthetic_row(rng, draw_database(rng), style)
+        return documents.synthetic_row(rng, draw_database(rng, data.words), style)
 
     def document(self) -> list[Part]:
         """One conversation of one to four turns."""
@@ -104,9 +100,10 @@ def _public_in_style(rng: random.Random, row: Row, style: Style) -> Row:
         return row
     sql = row.sql
     match = _SIMPLE_TOP.match(sql)
-    if match and match["key"].lower() not in match["items"].lower():
-        if rng.random() < 0.62 * style.extra_scale:
-            sql = f"SELECT {match['items']}, {match['key']} FROM {match['rest']} ORDER BY {match['key']}{match['end']}"
+    unseen = match is not None and match["key"].lower() not in match["items"].lower()
+    if match and unseen and rng.random() < 0.62 * style.extra_scale:
+        key, rest = match["key"], match["rest"]
+        sql = f"SELECT {match['items']}, {key} FROM {rest} ORDER BY {key}{match['end']}"
     if style.semicolon:
         sql += ";"
     return dataclasses.replace(row, sql=sql)
