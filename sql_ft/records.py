@@ -219,9 +219,7 @@ class Decision(_Record):
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Build the decision from `to_dict` output (checks may be dictionaries)."""
-        checks = tuple(
-            c if isinstance(c, Check) else Check.from_dict(c) for c in values["checks"]
-        )
+        checks = tuple(c if isinstance(c, Check) else Check.from_dict(c) for c in values["checks"])
         return cls(**{**values, "checks": checks})
 
 
