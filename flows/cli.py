@@ -15,7 +15,11 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
-from flows.logging_setup import configure_process, hide_user_error_tracebacks
+from flows.logging_setup import (
+    configure_process,
+    hide_user_error_tracebacks,
+    shield_temporary_server,
+)
 from sql_ft.config import RunConfig, load_config
 from sql_ft.errors import SqlFtError
 
@@ -51,6 +55,7 @@ def run(
     from flows.finetune import run_finetune
     from flows.summary import print_outcome
 
+    shield_temporary_server()
     if not verbose:
         hide_user_error_tracebacks()
     print_outcome(run_finetune(settings), settings, Console())

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
+import subprocess
 import warnings
+from typing import Any
 
 from sql_ft.errors import SqlFtError
 
@@ -54,3 +57,25 @@ def hide_user_error_tracebacks() -> None:
     for handler in logging.getLogger().handlers:
         if isinstance(handler, PrefectConsoleHandler):
             handler.addFilter(_UserErrorsElsewhere())
+
+
+def shield_temporary_server() -> None:
+    """Start Prefect's temporary server in a session of its own.
+
+    Ctrl-C reaches every process of the terminal's group. If the server dies first, the
+    client waits for it through its retries, and the flow run stays `Running` for good.
+    """
+    from prefect.server.api.server import SubprocessASGIServer
+
+    start = SubprocessASGIServer._run_uvicorn_command
+
+    def start_in_own_session(self: SubprocessASGIServer) -> subprocess.Popen[Any]:
+        # The method takes no options: lend it a Popen that detaches, for this one call.
+        popen = subprocess.Popen
+        subprocess.Popen = functools.partial(popen, start_new_session=True)  # type: ignore[misc,assignment]
+        try:
+            return start(self)
+        finally:
+            subprocess.Popen = popen  # type: ignore[misc]
+
+    SubprocessASGIServer._run_uvicorn_command = start_in_own_session  # type: ignore[method-assign]
