@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import os
 import subprocess
@@ -10,6 +9,9 @@ import warnings
 from typing import Any
 
 from sql_ft.errors import SqlFtError
+from sql_ft.hardware import THREADING
+
+_POPEN = subprocess.Popen
 
 
 def configure_process(verbose: bool = False) -> None:
@@ -21,6 +23,8 @@ def configure_process(verbose: bool = False) -> None:
         # The library logs through the standard library; Prefect forwards these loggers.
         "PREFECT_LOGGING_EXTRA_LOGGERS": "sql_ft",
         "PREFECT_LOGGING_LEVEL": "INFO" if not verbose else "DEBUG",
+        # The library also logs outside of flow runs; there is then no run to attach it to.
+        "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         # Starting the embedded server takes 10-18 s here; the default limit of 20 s is
         # too close on a busy machine.
@@ -30,8 +34,8 @@ def configure_process(verbose: bool = False) -> None:
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "GIT_PYTHON_REFRESH": "quiet",
-        # See sql_ft.training.trainer: spinning threads starve each other on a busy machine.
-        "OMP_WAIT_POLICY": "PASSIVE",
+        # See sql_ft.hardware.THREADING: spinning threads starve each other on a busy machine.
+        **THREADING,
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
@@ -60,7 +64,7 @@ def hide_user_error_tracebacks() -> None:
 
 
 def shield_temporary_server() -> None:
-    """Start Prefect's temporary server in a session of its own.
+    """Start Prefect's temporary server in a session of its own, and end it with this process.
 
     Ctrl-C reaches every process of the terminal's group. If the server dies first, the
     client waits for it through its retries, and the flow run stays `Running` for good.
@@ -69,13 +73,19 @@ def shield_temporary_server() -> None:
 
     start = SubprocessASGIServer._run_uvicorn_command
 
-    def start_in_own_session(self: SubprocessASGIServer) -> subprocess.Popen[Any]:
-        # The method takes no options: lend it a Popen that detaches, for this one call.
+    def start_detached(self: SubprocessASGIServer) -> subprocess.Popen[Any]:
+        # The method takes no options: lend it another Popen for this one call.
         popen = subprocess.Popen
-        subprocess.Popen = functools.partial(popen, start_new_session=True)  # type: ignore[misc,assignment]
+        subprocess.Popen = _popen_detached  # type: ignore[misc,assignment]
         try:
             return start(self)
         finally:
             subprocess.Popen = popen  # type: ignore[misc]
 
-    SubprocessASGIServer._run_uvicorn_command = start_in_own_session  # type: ignore[method-assign]
+    SubprocessASGIServer._run_uvicorn_command = start_detached  # type: ignore[method-assign]
+
+
+def _popen_detached(args: list[str], **options: Any) -> subprocess.Popen[Any]:
+    module = args.index("uvicorn")
+    command = [*args[:module], "flows.temporary_server", str(os.getpid()), *args[module + 1 :]]
+    return _POPEN(command, start_new_session=True, **options)

@@ -7,6 +7,12 @@ import resource
 import sys
 from pathlib import Path
 
+#: How OpenMP's threads wait for each other; must be in the environment before torch is
+#: imported. A training step of the tiny base on two idle cores took 0.50 s with passive
+#: waiting, 0.30 s with the default's long spins and 0.32 s with short ones; with one busy
+#: process beside it 0.68 s, 1.30 s and 0.83 s. Short spins are good enough in both cases.
+THREADING = {"GOMP_SPINCOUNT": "1000"}
+
 
 def pick_threads() -> int:
     """Return the CPU threads to use: ``OMP_NUM_THREADS``, else the physical cores we may use."""

@@ -16,8 +16,8 @@ from pathlib import Path
 from sql_ft.base_model import quiet_bitsandbytes
 from sql_ft.config import RunConfig
 from sql_ft.errors import SqlFtError
+from sql_ft.lifeline import die_with_parent
 from sql_ft.training.events import EventLogHandler, EventWriter
-from sql_ft.training.lifeline import die_with_parent
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -22,6 +22,7 @@ from typing import IO, Any
 import sql_ft
 from sql_ft.config import RunConfig
 from sql_ft.errors import SqlFtError, TrainingError, TrainingInterruptedError
+from sql_ft.hardware import THREADING
 from sql_ft.records import Progress
 from sql_ft.training.events import rebuild_error
 from sql_ft.training.metrics_sink import MetricSink
@@ -175,9 +176,8 @@ def _child_environment() -> dict[str, str]:
     inherited = environment.get("PYTHONPATH")
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package_root, inherited)))
     environment["PYTHONUNBUFFERED"] = "1"
-    # With as many busy processes as cores beside it, OpenMP's spinning barriers made a step
-    # take 5 s instead of 0.3 s; waiting passively costs an idle machine little.
-    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    for name, value in THREADING.items():
+        environment.setdefault(name, value)
     # One process trains on one GPU: with several visible, TRL refuses to start.
     visible = environment.get("CUDA_VISIBLE_DEVICES")
     environment["CUDA_VISIBLE_DEVICES"] = "0" if visible is None else visible.split(",")[0]
