@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from sql_ft.errors import SandboxError
 from sql_ft.execution import wire
 from sql_ft.records import ExecutionResult, ExecutionStatus
@@ -21,8 +23,16 @@ LOAD_TIMEOUT_S = 60.0
 # kill is for the worker that does neither.
 KILL_GRACE_S = 2.0
 
-_ROOT = Path(__file__).resolve().parents[2]
-_BOOT = "import sys; sys.path.append(sys.argv[1]); from sql_ft.execution.worker import main; main()"
+# The worker starts isolated: no PYTHONPATH, no working directory on its path. It is told
+# where this package and the engine are, so that it runs the ones that its parent runs.
+_ROOTS = (Path(__file__).resolve().parents[2], Path(duckdb.__file__).resolve().parents[1])
+_BOOT = """
+import sys
+at = next((i for i, p in enumerate(sys.path) if p.endswith("-packages")), len(sys.path))
+sys.path[at:at] = sys.argv[1:]
+from sql_ft.execution.worker import main
+main()
+"""
 
 
 class WorkerProcess:
@@ -41,7 +51,7 @@ class WorkerProcess:
             raise SandboxError(f"no sandbox on {os.name}", expected="Linux or macOS")
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-B", "-c", _BOOT, str(_ROOT)],
+                [sys.executable, "-I", "-B", "-c", _BOOT, *map(str, _ROOTS)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
