@@ -147,7 +147,7 @@ def run_chain(arguments: argparse.Namespace, work: Path) -> dict[str, Any]:
     import torch
 
     figures: dict[str, Any] = {"shape": "tiny" if arguments.tiny else "Qwen2.5-1.5B"}
-    timer = _Timer(figures)
+    timer = _Timer(figures, arguments.out)
     base = work / "base"
     shape = TINY_SHAPE if arguments.tiny else QWEN_SHAPE
     figures["base_bytes"] = build_base(base, arguments.tokenizer_dir, shape)
@@ -214,8 +214,11 @@ def run_chain(arguments: argparse.Namespace, work: Path) -> dict[str, Any]:
 
 
 class _Timer:
-    def __init__(self, figures: dict[str, Any]) -> None:
+    """Times the steps; what is known after each is on disk, should a later one fail."""
+
+    def __init__(self, figures: dict[str, Any], out: Path | None) -> None:
         self._figures = figures
+        self._out = out
         self._last = time.monotonic()
 
     def lap(self, name: str) -> None:
@@ -223,6 +226,12 @@ class _Timer:
         self._figures[name] = round(now - self._last, 2)
         self._last = now
         _say(f"{name} {self._figures[name]}")
+        if self._out:
+            _write(self._out, self._figures)
+
+
+def _write(path: Path, figures: dict[str, Any]) -> None:
+    path.write_text(json.dumps(figures, indent=1, default=str) + "\n", encoding="utf-8")
 
 
 def _say(text: str) -> None:
@@ -262,10 +271,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="qwen-shape-") as folder:
             figures = run_chain(arguments, Path(folder))
     figures["machine"] = _machine()
-    text = json.dumps(figures, indent=1, default=str)
-    print(text)
+    print(json.dumps(figures, indent=1, default=str))
     if arguments.out:
-        arguments.out.write_text(text + "\n", encoding="utf-8")
+        _write(arguments.out, figures)
 
 
 if __name__ == "__main__":
