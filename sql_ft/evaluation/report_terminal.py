@@ -67,19 +67,17 @@ def _arms_table(data: ReportData) -> Table:
 
 
 def _checks_table(decision: Decision) -> Table:
+    """One sentence a check; it names the value and the threshold where they are numbers."""
     table = Table(title="Gate", box=box.SIMPLE_HEAD, title_justify="left")
     table.add_column("")
     table.add_column("check", no_wrap=True)
-    table.add_column("value", justify="right", no_wrap=True)
-    table.add_column("threshold", justify="right", no_wrap=True)
-    table.add_column("detail", overflow="fold")
+    table.add_column("finding")
     for check in decision.checks:
+        numbers = f"{format_value(check.value)} (threshold {format_value(check.threshold)})"
         table.add_row(
             Text("✓", style="green") if check.passed else Text("✗", style="bold red"),
             check_label(check),
-            Text(format_value(check.value)),
-            Text(format_value(check.threshold)),
-            Text(check.detail, style="" if check.passed else "red"),
+            Text(check.detail or numbers, style="" if check.passed else "red"),
         )
     return table
 
