@@ -197,7 +197,7 @@ def describe(version: RegisteredVersion, history: list[dict[str, Any]]) -> str:
             f"version {main['champion_version']}" if main["champion_version"] else "the base model"
         )
         lines += [
-            f"\n### {verdict}: {main['reason']}",
+            f"\n### {verdict}: {main['reason'].removeprefix('promoted: ')}",
             f"\n{main['at']} · {main['action']} · against {against} · run `{main['run_id']}` "
             f"(`decisions/version-{version.version}-{main['id']}.json`) · evaluation set "
             f"`{main['evaluation_set_hash'][:12]}`\n",
@@ -224,16 +224,20 @@ def _main(history: list[dict[str, Any]]) -> dict[str, Any]:
 def _check_table(checks: list[dict[str, Any]]) -> list[str]:
     if not checks:
         return []
-    rows = ["| check | value | threshold | |", "|---|---|---|---|"]
+    rows = ["| | check | finding |", "|---|---|---|"]
     for check in checks:
-        mark = "passed" if check["passed"] else "**failed**"
-        cells = (check["name"], check["value"], check["threshold"], mark)
+        numbers = f"{_short(check['value'])} (threshold {_short(check['threshold'])})"
+        mark = "✓" if check["passed"] else "**✗**"
+        cells = (mark, check["name"].replace("_", " "), check.get("detail") or numbers)
         rows.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
     return rows
 
 
-def _cell(value: Any) -> str:
-    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 

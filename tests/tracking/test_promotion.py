@@ -72,8 +72,8 @@ def test_the_alias_moves_with_a_record_and_remembers_the_previous(store, version
     assert found.tags["evaluation_set_hash"] == "e" * 64
     assert "### Promoted: better by 12" in found.description
     assert f"against version {first}" in found.description
-    assert "| gain | 0.1235 | 0 | passed |" in found.description
-    assert "| arm\\|odd | a b | >= 1 | passed |" in found.description
+    assert "| ✓ | gain | paired |" in found.description
+    assert "| ✓ | arm\\|odd | a b (threshold >= 1) |" in found.description
     saved = attach_run(store, run_id).read_json("decision.json")
     assert saved["version"] == second
     assert Decision.from_dict(
@@ -179,7 +179,7 @@ def test_a_refusal_is_recorded_and_never_hides_a_promotion(store, versions, run_
     record_decision(store, name, second, decision(False, "two points worse"), run_id=run_id)
     refused = get_version(store, name, second)
     assert "### Not promoted: two points worse" in refused.description
-    assert "| gain | 0.1235 | 0 | **failed** |" in refused.description
+    assert "| **✗** | gain | paired |" in refused.description
     assert refused.tags["decision"] == "refuse"
 
     set_champion(store, name, first, decision(True, "good"), expected_champion=None, run_id=run_id)
