@@ -27,7 +27,8 @@ _FORBIDDEN = (
     exp.Detach, exp.Copy, exp.Use, exp.Transaction, exp.Commit, exp.Rollback, exp.Describe,
     exp.Show, exp.Summarize, exp.Install, exp.Lock, exp.Parameter, exp.Placeholder,
 )  # fmt: skip
-# Functions that read files, settings or other queries' state, or that run SQL text.
+# Functions that read files, settings or other queries' state, that change the engine, that
+# run SQL text, or whose result cannot be the same twice.
 _REFUSED_FUNCTIONS = frozenset(
     """setseed nextval currval getvariable getenv query query_table glob read_text read_blob
     current_setting set_config write_log write_log_file duckdb_secrets which_secret pg_sleep
@@ -35,12 +36,27 @@ _REFUSED_FUNCTIONS = frozenset(
     json_execute_serialized_sql from_substrait get_substrait sqlite_scan sqlite_attach
     postgres_scan mysql_scan delta_scan iceberg_scan add_parquet_key enable_logging
     disable_logging enable_profiling enable_profile disable_profiling summary test_all_types
-    repeat_row truncate_duckdb_logs""".split()  # noqa: SIM905
+    repeat_row truncate_duckdb_logs setval create_external_resource register_external_resource
+    register_external_resource_type deregister_external_resource destroy_external_resource
+    python_arrow_scan test_vector_types stats vector_type json_serialize_plan
+    current_query current_query_id current_connection_id current_transaction_id txid_current
+    uuid uuidv4 uuidv7 gen_random_uuid generate_uuid""".split()  # noqa: SIM905
 )
 _REFUSED_PREFIXES = (
     "read_", "parquet_", "sniff_", "pragma_", "duckdb_", "pg_ls", "pg_read", "lo_", "arrow_scan",
-    "pandas_scan", "python_map", "seq_scan",
+    "pandas_scan", "python_map", "seq_scan", "inet_", "icu_",
 )  # fmt: skip
+# The engine's catalogs show the engine and not the database of the question (SQLite has
+# others), so for a query they do not exist.
+_CATALOGS = frozenset({"information_schema", "pg_catalog"})
+_CATALOG_VIEWS = frozenset(
+    """sqlite_master sqlite_schema sqlite_temp_master sqlite_temp_schema pragma_database_list
+    duckdb_columns duckdb_constraints duckdb_databases duckdb_indexes duckdb_logs duckdb_schemas
+    duckdb_tables duckdb_types duckdb_views pg_am pg_attrdef pg_attribute pg_class pg_collation
+    pg_constraint pg_database pg_depend pg_description pg_enum pg_index pg_indexes pg_namespace
+    pg_prepared_statements pg_proc pg_sequence pg_sequences pg_settings pg_tables pg_tablespace
+    pg_type pg_views""".split()  # noqa: SIM905
+)
 
 
 def parse_one(sql: str, dialect: str, max_chars: int = MAX_SQL_CHARS) -> exp.Expr:
@@ -99,8 +115,9 @@ def check_tree(tree: exp.Expr) -> None:
     """Refuse trees that are not a query, or that hold more than reading.
 
     Raises:
-        SqlTranslationError: `.status` is ``not_a_query``, or ``runtime_error`` for a
-            query that calls a refused function.
+        SqlTranslationError: `.status` is ``not_a_query``; ``runtime_error`` for a query
+            that calls a refused function; ``unknown_table`` for one that reads the
+            engine's catalogs or a file.
     """
     if not isinstance(tree, _QUERIES):
         raise SqlTranslationError(
@@ -113,13 +130,24 @@ def check_tree(tree: exp.Expr) -> None:
             raise SqlTranslationError(
                 f"{node.key.upper()} inside a query", status=ExecutionStatus.NOT_A_QUERY
             )
-        if isinstance(node, exp.Func):
+        if isinstance(node, exp.Table):
+            _check_table(node)
+        elif isinstance(node, exp.Func):
             name = node.name if isinstance(node, exp.Anonymous) else node.sql_name()
             name = name.lower()
             if name in _REFUSED_FUNCTIONS or name.startswith(_REFUSED_PREFIXES):
                 raise SqlTranslationError(
                     f"function {name} is not allowed", status=ExecutionStatus.RUNTIME_ERROR
                 )
+
+
+def _check_table(table: exp.Table) -> None:
+    name = table.name.casefold()
+    schemas = {table.db.casefold(), table.catalog.casefold()}
+    if name in _CATALOG_VIEWS or schemas & _CATALOGS:
+        raise SqlTranslationError(
+            f"{table.sql()} is a catalog of the engine", status=ExecutionStatus.UNKNOWN_TABLE
+        )
 
 
 def _check_nesting(tokens: list[sqlglot.Token]) -> None:
