@@ -254,10 +254,12 @@ def _rule_unexecuted(
             detail=item.exclusion_detail,
         )
     try:
-        translated = translate(prediction.predicted_sql, item.schema, dialect, note_passes=False)
-        # The passes write functions of their own; what they wrote is looked at once more.
-        guard.check_tree(translated.tree)
-        adheres = not unresolved_names(translated.source, item.schema)
+        with guard.equal_depth():
+            text = prediction.predicted_sql
+            translated = translate(text, item.schema, dialect, note_passes=False)
+            # The passes write functions of their own; what they wrote is looked at once more.
+            guard.check_tree(translated.tree)
+            adheres = not unresolved_names(translated.source, item.schema)
     except SqlTranslationError as error:
         status = ExecutionStatus(error.status)
         return _Ruling(Outcome.ERROR, status, status.value, detail=error.message)

@@ -66,10 +66,15 @@ def translate(
             (several statements, or not a SELECT), ``syntax``, or ``runtime_error`` (it
             calls a function that a prediction may not call).
     """
-    source = parse_query(sql, schema, dialect)
-    tree = source.copy()
-    notes: list[str] = []
+    with guard.equal_depth():
+        return _translate(sql, schema, dialect, note_passes)
+
+
+def _translate(sql: str, schema: Schema, dialect: str, note_passes: bool) -> Translated:
     try:
+        source = parse_query(sql, schema, dialect)
+        tree = source.copy()
+        notes: list[str] = []
         if dialect == "sqlite":
             before = tree.sql() if note_passes else ""
             for change in SQLITE_PASSES:
