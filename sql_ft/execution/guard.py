@@ -52,7 +52,8 @@ _REFUSED_FUNCTIONS = frozenset(
     register_external_resource_type deregister_external_resource destroy_external_resource
     python_arrow_scan test_vector_types stats vector_type json_serialize_plan
     current_query current_query_id current_connection_id current_transaction_id txid_current
-    uuid uuidv4 uuidv7 gen_random_uuid generate_uuid""".split()  # noqa: SIM905
+    uuid uuidv4 uuidv7 gen_random_uuid generate_uuid pg_postmaster_start_time
+    pg_conf_load_time""".split()  # noqa: SIM905
 )
 _REFUSED_PREFIXES = (
     "read_", "parquet_", "sniff_", "pragma_", "duckdb_", "pg_ls", "pg_read", "lo_", "arrow_scan",

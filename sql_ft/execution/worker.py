@@ -34,10 +34,11 @@ class Watchdog(threading.Thread):
     cost more than most queries.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, interval_s: float) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, timeout_s: float) -> None:
         super().__init__(daemon=True)
         self._connection = connection
-        self._interval_s = interval_s
+        self._interval_s = min(0.1, timeout_s / 10)
+        self._grace_s = min(_GRACE_S, timeout_s)
         self._deadline: float | None = None
         self._lock = threading.Lock()
         self._parent = os.getppid()
@@ -65,7 +66,7 @@ class Watchdog(threading.Thread):
                 if self._deadline is not None and now >= self._deadline:
                     self.fired = True
                     self._connection.interrupt()
-                    if now > self._deadline + _GRACE_S:
+                    if now > self._deadline + self._grace_s:
                         os._exit(75)
                     pause = 0.02
                 elif self._deadline is not None:
@@ -195,7 +196,7 @@ class Session:
         )
         self.begin, self.rollback = begin, rollback
         self.tables = Tables(self.connection)
-        self.watchdog = Watchdog(self.connection, min(0.1, self.timeout_s / 10))
+        self.watchdog = Watchdog(self.connection, self.timeout_s)
         self.watchdog.start()
         self.out = out
         limit_process(int(options["memory_limit_mb"]))
@@ -288,6 +289,9 @@ def classify(error: BaseException) -> str:
         return "timeout"
     if isinstance(error, (duckdb.ParserException, duckdb.SyntaxException)):
         return "syntax"
+    # A file is no table: the engine says that it may not be opened.
+    if isinstance(error, duckdb.PermissionException) and "Cannot access file" in text:
+        return "unknown_table"
     if "Table with name" in text or "Referenced table" in text:
         return "unknown_table"
     if isinstance(error, duckdb.BinderException) and (
