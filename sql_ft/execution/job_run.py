@@ -89,8 +89,7 @@ class JobRun:
         if not self._allowed:
             return []
         return [
-            Unit(self, number, list(self._allowed))
-            for number in range(len(self.job.databases))
+            Unit(self, number, list(self._allowed)) for number in range(len(self.job.databases))
         ]
 
     @property

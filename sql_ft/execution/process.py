@@ -273,6 +273,5 @@ class WorkerProcess:
 def _columns(schema: Schema) -> dict[str, list[list[str]]]:
     """Quoted table name → quoted column names and types."""
     return {
-        quote_name(t.name): [[quote_name(c.name), c.type] for c in t.columns]
-        for t in schema.tables
+        quote_name(t.name): [[quote_name(c.name), c.type] for c in t.columns] for t in schema.tables
     }
