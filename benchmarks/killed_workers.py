@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--samples", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--longest-pause-s", type=float, default=0.5)
+    parser.add_argument("--longest-pause-s", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     config = EvaluationConfig(workers=options.workers)

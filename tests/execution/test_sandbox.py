@@ -9,6 +9,7 @@ import time
 import pytest
 
 from sql_ft.errors import SandboxError
+from sql_ft.execution import process
 from sql_ft.execution.databases import Database
 from sql_ft.execution.sandbox import Job, Limits, Sandbox
 from sql_ft.execution.schema import parse_schema
@@ -145,6 +146,21 @@ def test_rows_are_loaded_as_sqlite_keeps_them():
         (3, None, "it's", "2.5"),
         (4, 1e30, "", None),
     )
+
+
+def test_workers_that_are_always_killed_end_the_run_with_a_reason(monkeypatch):
+    class Doomed(process.WorkerProcess):
+        def __init__(self, *args):
+            super().__init__(*args)
+            os.kill(self.pid, signal.SIGKILL)
+
+    monkeypatch.setattr("sql_ft.execution.sandbox.WorkerProcess", Doomed)
+    monkeypatch.setattr("sql_ft.execution.sandbox.KILLED_STARTS", 5)
+    with (
+        Sandbox(LIMITS, workers=2) as opened,
+        pytest.raises(SandboxError, match="killed while they started"),
+    ):
+        opened.run([Job("j", SCHEMA, DATABASES, {"gold": GOLD})])
 
 
 def test_an_interrupted_run_leaves_no_worker_half_way():
