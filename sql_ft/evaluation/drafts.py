@@ -86,4 +86,5 @@ def exclude(item: EvaluationItem, reason: str, detail: str) -> EvaluationItem:
 
 
 def _retranslate(query: exp.Expr, schema: Schema, config: EvaluationConfig) -> str:
-    return translate(query.sql(dialect=config.dialect), schema, config.dialect).sql
+    text = query.sql(dialect=config.dialect)
+    return translate(text, schema, config.dialect, note_passes=False).sql
