@@ -24,6 +24,12 @@ from rich.console import Console
 from rich.table import Table
 
 from sql_ft.errors import SchemaError, SqlTranslationError
+from sql_ft.execution.compare import (
+    MatchRules,
+    compare_results,
+    is_ordered,
+    order_key_positions,
+)
 from sql_ft.execution.constraints import Row, constrain
 from sql_ft.execution.databases import Database, DatabaseReport, build_report
 from sql_ft.execution.dialect import parse_query
@@ -31,9 +37,11 @@ from sql_ft.execution.equivalence import ARGUMENTS
 from sql_ft.execution.mutants import OPERATORS, Mutant, generate_mutants
 from sql_ft.execution.probe import Probe, SqliteProbe
 from sql_ft.execution.schema import Schema, infer_types, parse_schema
+from sql_ft.records import ExecutionResult, ExecutionStatus
 
 RANDOM_ROWS = 20
-_WORDS = ["amber", "birch", "cedar", "delta", "ember", "flint", "grove", "haven", "iris", "jade", "karst", "lotus", "maple", "north", "onyx", "pearl"]  # fmt: skip
+_WORDS = ["amber", "birch", "cedar", "delta", "ember", "flint", "grove", "haven", "iris", "jade",
+          "karst", "lotus", "maple", "north", "onyx", "pearl"]  # fmt: skip
 
 
 @dataclasses.dataclass
@@ -84,36 +92,42 @@ def score_mutants(
     with SqliteProbe(schema) as probe:
         database = Database("random", random_rows(schema, Random(f"random {number}")))
         killed, survived = [], []
-        for mutant, told in _told(probe, tree.sql("sqlite"), mutants, [database]):
+        for mutant, told in _told(probe, tree, mutants, [database]):
             if not mutant.equivalent and names[mutant.name]:
                 (killed if told else survived).append(mutant.name)
         excluded = [m for m in mutants if m.equivalent]
         refuted = [
             f"{m.equivalent} {m.name}: {m.sql}"
-            for m, told in _told(probe, tree.sql("sqlite"), excluded, report.databases)
+            for m, told in _told(probe, tree, excluded, report.databases)
             if told and report.deterministic
         ]
     return Score(number, gold, report, killed, survived, refuted, build_s)
 
 
 def _told(
-    probe: Probe, gold: str, mutants: Sequence[Mutant], databases: Sequence[Database]
+    probe: Probe, tree: Any, mutants: Sequence[Mutant], databases: Sequence[Database]
 ) -> list[tuple[Mutant, bool]]:
-    """Which mutants give other rows (as bags; in order if the gold orders) on some database."""
-    ordered = " ORDER BY " in gold.upper().rsplit(")", 1)[-1]
+    """Which mutants give another result than the gold on some database."""
     told = dict.fromkeys(range(len(mutants)), False)
+    ordered, keys = is_ordered(tree), order_key_positions(tree)
     for database in databases:
         probe.load(database.rows)
-        expected = probe.run(gold)
+        expected = probe.run(tree.sql("sqlite"))
         for number, mutant in enumerate(mutants):
-            if expected is None or told[number]:
-                continue
-            rows = probe.run(mutant.sql)
-            if rows is not None and not ordered:
-                told[number] = sorted(map(repr, rows)) != sorted(map(repr, expected))
-            elif rows is not None:
-                told[number] = rows != expected
+            rows = probe.run(mutant.sql) if expected is not None and not told[number] else None
+            if rows is not None and expected is not None and rows != expected:
+                told[number] = not compare_results(
+                    _result(expected),
+                    _result(rows),
+                    ordered=ordered,
+                    rules=MatchRules(column_order="fixed"),
+                    order_keys=keys,
+                ).equal
     return [(m, told[i]) for i, m in enumerate(mutants)]
+
+
+def _result(rows: Sequence[Row]) -> ExecutionResult:
+    return ExecutionResult(ExecutionStatus.OK, ("",) * (len(rows[0]) if rows else 1), tuple(rows))
 
 
 def prepare(task: tuple[int, dict[str, Any], int]) -> Score | str:
@@ -185,11 +199,11 @@ def print_scores(scores: Sequence[Score], console: Console, show: int) -> None:
     refuted = [r for s in scores for r in s.refuted]
     console.print(f"excluded mutants that the chosen databases tell apart: {len(refuted)}")
     for line in refuted[:show]:
-        console.print(f"  {line}", markup=False, soft_wrap=True)
+        console.print(f"  {line}", markup=False, emoji=False, soft_wrap=True)
     for name, lines in sorted(alive.items(), key=lambda item: -len(item[1]))[: 3 * show]:
-        console.print(f"\nsurvivors {name}: {len(lines)}", style="bold", markup=False)
+        console.print(f"\nsurvivors {name}: {len(lines)}", style="bold", markup=False, emoji=False)
         for line in lines[:show]:
-            console.print(f"  {line}", markup=False, soft_wrap=True)
+            console.print(f"  {line}", markup=False, emoji=False, soft_wrap=True)
 
 
 def _operator(name: str) -> str:

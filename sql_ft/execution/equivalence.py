@@ -12,14 +12,16 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from sql_ft.execution.constraints import referenced_columns
-from sql_ft.execution.mutation import Change
-from sql_ft.execution.never_null import (
-    filters,
-    is_never_null,
-    may_be_padded,
-    rejects_padding,
+from sql_ft.execution.equivalence_joins import (
+    applied,
+    conjuncts,
+    equal_columns,
+    is_equated,
+    join_class,
+    spelled,
 )
+from sql_ft.execution.mutation import Change
+from sql_ft.execution.never_null import filters, is_never_null
 from sql_ft.execution.resolve import Env, Query, Resolver, Source
 
 ARGUMENTS = {
@@ -28,10 +30,12 @@ ARGUMENTS = {
     "exists_projection": "EXISTS never looks at what its query selects",
     "key_selected": "a key of the only table is selected or counted: every value comes once",
     "padding_rejected": "a later condition is never true on the NULLs that the outer join adds",
+    "padding_ignored": "the rows that the outer join adds are NULL in every aggregate shown",
     "always_matched": "a foreign key that is NOT NULL always finds its parent",
     "equal_by_join": "an inner join makes the two columns equal in every row",
     "never_null": "COUNT over a column that is never NULL here counts rows, as COUNT(*) does",
     "one_row": "at most one row is left to order, to limit or to make distinct",
+    "order_unseen": "earlier keys hold everything that is shown; rows that tie on them look alike",
     "first_row": "a subquery used as a value gives its first row, whatever follows",
     "group_not_empty": "COUNT(*) of a group is at least 1, and the two conditions agree from 1 on",
     "key_grouped": "the rows of a group share a key of the table, so they share the added column",
@@ -56,18 +60,20 @@ def find_equivalence(name: str, node: exp.Expr, change: Change, resolver: Resolv
         if select is not None and _lets_one_through(name, select):
             if _is_first_row(name, select):
                 return "first_row"
-            if _has_one_row(node, select, resolver):
+            if _has_one_row(family, node, select, resolver):
                 return "one_row"
     if name in ("join_kind:left", "join_kind:right") and isinstance(node, exp.Join):
-        return _join_class(name, node, resolver)
-    if isinstance(node, exp.Column) and _is_equated(node, change, resolver):
+        return join_class(name, node, resolver)
+    if isinstance(node, exp.Column) and is_equated(node, change, resolver):
         return "equal_by_join"
     if _counts_rows(name, node, change, resolver):
         return "never_null"
     if _agrees_on_groups(name, node, change):
         return "group_not_empty"
-    if name == "group_key:added" and _groups_by_key(node, change, resolver):
-        return "key_grouped"
+    if name == "group_key:added":
+        return _group_class(node, change, resolver)
+    if family == "order" and _is_order_unseen(node, resolver):
+        return "order_unseen"
     if name == "order:dropped" and _is_sorted_anyway(node, resolver):
         return "sorted_anyway"
     return ""
@@ -165,7 +171,7 @@ def _is_value(subquery: exp.Expr) -> bool:
     )
 
 
-def _has_one_row(node: exp.Expr, select: exp.Select, resolver: Resolver) -> bool:
+def _has_one_row(family: str, node: exp.Expr, select: exp.Select, resolver: Resolver) -> bool:
     if isinstance(node, exp.AggFunc):
         return False
     if select.args.get("group") is None and any(
@@ -174,11 +180,15 @@ def _has_one_row(node: exp.Expr, select: exp.Select, resolver: Resolver) -> bool
         for a in p.find_all(exp.AggFunc)
     ):
         return True
+    limit = select.args.get("limit")
+    if family == "distinct" and limit is not None and select.args.get("offset") is None:
+        # Generated only where every order key is selected: the first row stays the first.
+        return bool(limit.expression.sql() == "1")
     env = resolver.envs.get(id(select))
     joins = select.args.get("joins") or []
     if env is None or any(j.args.get("side") for j in joins) or not env.sources:
         return False
-    parts = [p for c in filters(select) for p in _conjuncts(c)]
+    parts = [p for c in filters(select) for p in conjuncts(c)]
     return all(_is_pinned(s, env, parts, resolver) for s in env.sources)
 
 
@@ -202,99 +212,6 @@ def _is_pinned(source: Source, env: Env, parts: list[exp.Expr], resolver: Resolv
     return False
 
 
-def _conjuncts(node: exp.Expr) -> list[exp.Expr]:
-    node = node.unnest()
-    if isinstance(node, exp.And):
-        return _conjuncts(node.this) + _conjuncts(node.expression)
-    return [node]
-
-
-def _join_class(name: str, join: exp.Join, resolver: Resolver) -> str:
-    select = join.parent
-    if not isinstance(select, exp.Select):
-        return ""
-    joins = select.args["joins"]
-    place = next(i for i, j in enumerate(joins) if j is join)
-    own = join.this.alias_or_name.casefold()
-    before = [select.args["from_"].this, *(j.this for j in joins[:place])]
-    earlier = [b.alias_or_name.casefold() for b in before]
-    padded = {own} if name == "join_kind:left" else set(earlier)
-    if any(rejects_padding(select, {alias}, resolver, place) for alias in padded):
-        return "padding_rejected"
-    env = resolver.envs.get(id(select))
-    condition = join.args.get("on")
-    if env is None or not isinstance(condition, exp.EQ) or any(j.args.get("side") for j in joins):
-        return ""
-    if name == "join_kind:right" and len(earlier) > 1:
-        return ""
-    sides = (condition.this, condition.expression)
-    if any(not isinstance(s, exp.Column) or resolver.scope_of(s) is not env for s in sides):
-        return ""
-    for child, parent in (sides, sides[::-1]):
-        kept, added = resolver.resolve(child), resolver.resolve(parent)
-        if kept is None or added is None or added.alias not in padded or kept.alias in padded:
-            continue
-        if (
-            kept.table is None
-            or kept.column is None
-            or added.column is None
-            or kept.column.nullable
-        ):
-            continue
-        for foreign in kept.table.foreign_keys:
-            target = referenced_columns(resolver.schema, foreign)
-            if (
-                target is not None
-                and foreign.columns == (kept.column.name,)
-                and target[0] is added.table
-                and target[1] == [added.column]
-                and not may_be_padded(select, kept.alias)
-            ):
-                return "always_matched"
-    return ""
-
-
-def _is_equated(node: exp.Column, change: Change, resolver: Resolver) -> bool:
-    """The column and the one put in its place are equal by an inner join's condition.
-
-    Not inside the ON itself: there the mutant changes what is equal.
-    """
-    env, found = resolver.scope_of(node), resolver.resolve(node)
-    if env is None or found is None or node.find_ancestor(exp.Join, *Query) is not env.select:
-        return False
-    joins = env.select.args.get("joins") or []
-    if any(j.args.get("side") for j in joins):
-        return False
-    swapped = _applied(node, change)
-    if not isinstance(swapped, exp.Column):
-        return False
-    wanted = {
-        (found.alias, node.name.casefold()),
-        (swapped.table.casefold(), swapped.name.casefold()),
-    }
-    for condition in (j.args["on"] for j in joins if j.args.get("on") is not None):
-        for part in _conjuncts(condition):
-            if not isinstance(part, exp.EQ):
-                continue
-            sides = [s for s in (part.this, part.expression) if isinstance(s, exp.Column)]
-            named = set()
-            for side in sides:
-                item = resolver.resolve(side)
-                if item is not None and resolver.scope_of(side) is env:
-                    named.add((item.alias, side.name.casefold()))
-            if named == wanted:
-                return True
-    return False
-
-
-def _applied(node: exp.Expr, change: Change) -> exp.Expr:
-    """What a change makes of a copy of the node."""
-    holder = exp.Paren(this=node.copy())
-    change(holder.this)
-    made: exp.Expr = holder.this
-    return made
-
-
 def _counts_rows(name: str, node: exp.Expr, change: Change, resolver: Resolver) -> bool:
     """COUNT(a) as COUNT(*), or as COUNT(b), where neither is ever NULL."""
     if name == "aggregate:count_star" and isinstance(node, exp.Count):
@@ -304,7 +221,7 @@ def _counts_rows(name: str, node: exp.Expr, change: Change, resolver: Resolver) 
         return isinstance(node.this, exp.Column) and _never_null(node.this, resolver)
     if not isinstance(node, exp.Column) or not isinstance(node.parent, exp.Count):
         return False
-    swapped = _applied(node, change)
+    swapped = applied(node, change)
     env = resolver.scope_of(node)
     if env is None or not isinstance(swapped, exp.Column) or not _never_null(node, resolver):
         return False
@@ -374,18 +291,37 @@ def _count_bound(condition: exp.Expr | None) -> tuple[type[exp.Expr], int] | Non
     return type(condition), int(bound.this)
 
 
-def _groups_by_key(group: exp.Expr, change: Change, resolver: Resolver) -> bool:
-    added = _applied(group, change).expressions[-1]
+def _group_class(group: exp.Expr, change: Change, resolver: Resolver) -> str:
+    """The added column has one value wherever the keys have."""
+    added = applied(group, change).expressions[-1]
+    env = resolver.envs.get(id(group.parent))
     for key in group.expressions:
         found = resolver.resolve(key) if isinstance(key, exp.Column) else None
-        if (
-            found is not None
-            and found.column is not None
-            and _is_strict_key(found.column)
-            and found.alias == added.table.casefold()
-        ):
-            return True
-    return False
+        if found is None or found.column is None or env is None:
+            continue
+        if _is_strict_key(found.column) and found.alias == added.table.casefold():
+            return "key_grouped"
+        places = {(found.alias, key.name.casefold()), spelled(added)}
+        if any(places <= same for same in equal_columns(env, resolver)):
+            return "equal_by_join"
+    return ""
+
+
+def _is_order_unseen(node: exp.Expr, resolver: Resolver) -> bool:
+    """The changed key comes after keys that hold all outputs of the SELECT."""
+    ordered = node if isinstance(node, exp.Ordered) else node.find_ancestor(exp.Ordered, *Query)
+    if not isinstance(ordered, exp.Ordered) or not isinstance(ordered.parent, exp.Order):
+        return False
+    select = ordered.parent.parent
+    if not isinstance(select, exp.Select):
+        return False
+    earlier = []
+    for other in ordered.parent.expressions:
+        if other is ordered:
+            break
+        earlier.append(_place(other.this, resolver))
+    shown = [_place(p.unalias(), resolver) for p in select.expressions]
+    return None not in shown and set(shown) <= set(earlier)
 
 
 def _is_sorted_anyway(order: exp.Expr, resolver: Resolver) -> bool:

@@ -33,6 +33,9 @@ class Style:
         dependent: Columns that the gold takes from "some row" follow the group's key.
         repeat_rate: How often rows that satisfy the gold come twice.
         graded: Groups get different numbers of rows.
+        merged: Different keys share the values that follow them (two people of one name).
+        orphans: A join gets many rows that find no partner.
+        empty: One table has no rows.
     """
 
     null_rate: float
@@ -42,6 +45,9 @@ class Style:
     dependent: bool
     repeat_rate: float
     graded: bool = False
+    merged: bool = False
+    orphans: bool = False
+    empty: bool = False
 
 
 STYLES = (
@@ -53,6 +59,9 @@ STYLES = (
     Style(0.05, 0.5, 12, True, False, 0.5),
     Style(0.0, 0.8, 1, True, True, 0.0, graded=True),
     Style(0.0, 0.5, 2, False, True, 0.0, graded=True),
+    Style(0.25, 0.3, 6, True, True, 0.0, orphans=True),
+    Style(0.0, 0.5, 4, False, True, 0.0, graded=True, merged=True),
+    Style(0.05, 0.4, 5, True, True, 0.5, empty=True),
 )
 
 
@@ -97,7 +106,9 @@ class Filler:
         if style.graded and self.graded:
             self._grade(rows, rng)
         if style.dependent:
-            self._follow(rows)
+            self._follow(rows, style, rng)
+        if style.empty:
+            rows[rng.choice(self.schema.tables).name].clear()
         return constrain(
             self.schema, rows, lambda table: self._noise(table, STYLES[0], rng, nulls=False)
         )
@@ -163,6 +174,9 @@ class Filler:
             for column in table.columns:
                 if column.unique or column.name in table.primary_key[-1:]:
                     row[column.name] = other[column.name]
+            nullable = [c.name for c in table.columns if c.nullable and c.name in row]
+            if style.null_rate and nullable and rng.random() < 0.3:
+                row[rng.choice(nullable)] = None
             rows[table.name].append(row)
 
     def _set_fresh(self, row: Record, table: Table, column: str) -> None:
@@ -184,7 +198,8 @@ class Filler:
         for cell in joined:
             for row, key in cell.members:
                 if rng.random() < 0.7:
-                    self._add(rows, once, style, rng, apart=(row, key[1]))
+                    for _ in range(rng.randint(2, 6) if style.orphans else 1):
+                        self._add(rows, once, style, rng, apart=(row, key[1]))
 
     def _pool_of(self, members: list[tuple[int, Key]]) -> Pool:
         pools = [self.pools[key] for _, key in members]
@@ -217,7 +232,13 @@ class Filler:
             # The values that satisfy the gold come often enough to differ in number.
             values = values[:4]
         templates = {v: [r for r in rows[name] if r[column] == v] for v in values}
-        for size, value in enumerate(values[:6]):
+        own_column = self.schema.find(name)
+        if values and rng.random() < 0.3 and own_column is not None:
+            found = own_column.find(column)
+            if found is not None and found.nullable:
+                values.append(None)
+                templates[None] = [{**rng.choice(rows[name]), column: None}]
+        for size, value in enumerate(values[-6:]):
             for _ in range(size * rng.choice((1, 2))):
                 if len(rows[name]) < MAX_ROWS:
                     row = dict(rng.choice(templates[value]))
@@ -229,10 +250,18 @@ class Filler:
                             row[own.name] = other[own.name]
                     rows[name].append(row)
 
-    def _follow(self, rows: dict[str, list[Record]]) -> None:
+    def _follow(self, rows: dict[str, list[Record]], style: Style, rng: Random) -> None:
         """Make each (table, key column, column) of `dependencies` a functional dependency."""
         for name, key, column in self.dependencies:
             seen: dict[Any, Any] = {}
+            if style.merged and rows[name]:
+                shared = [rng.choice(rows[name])[column] for _ in range(2)]
+                found = self.schema.find(name)
+                own = found.find(column) if found is not None else None
+                if own is not None and own.nullable and rng.random() < 0.5:
+                    shared[0] = None
+                for value in dict.fromkeys(row[key] for row in rows[name]):
+                    seen[value] = rng.choice(shared)
             for row in rows[name]:
                 row[column] = seen.setdefault(row[key], row[column])
 

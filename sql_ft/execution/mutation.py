@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from sqlglot import exp
 
+from sql_ft.execution.compare import order_key_positions
 from sql_ft.execution.mutation_columns import (
     added_correlation,
     column_changes,
@@ -117,7 +118,12 @@ def _drop_item(number: int) -> Change:
 def _select_changes(node: exp.Select, resolver: Resolver) -> Iterator[tuple[str, Change]]:
     if node.args.get("distinct") is not None:
         yield "distinct:dropped", lambda n: n.set("distinct", None)
-    elif node.args.get("group") is None and not node.find(exp.AggFunc):
+    elif (
+        node.args.get("group") is None
+        and not node.find(exp.AggFunc)
+        # SELECT DISTINCT a ORDER BY b has no meaning that engines agree on.
+        and (node.args.get("order") is None or order_key_positions(node) is not None)
+    ):
         yield "distinct:added", lambda n: n.set("distinct", exp.Distinct())
     correlate = added_correlation(node, resolver)
     if correlate is not None:

@@ -102,7 +102,7 @@ def rejects(condition: exp.Expr, is_null: IsNull) -> bool:
     if isinstance(node, exp.Not):
         inner = node.this.unnest()
         if isinstance(inner, exp.Is):
-            return isinstance(inner.expression, exp.Null) and _is_null(inner.this, is_null)
+            return isinstance(inner.expression, exp.Null) and is_strict_null(inner.this, is_null)
         # NOT IN over a query with no rows is true even for NULL.
         if isinstance(inner, exp.In) and inner.args.get("query") is not None:
             return False
@@ -113,13 +113,14 @@ def rejects(condition: exp.Expr, is_null: IsNull) -> bool:
 def _is_unknown(node: exp.Expr, is_null: IsNull) -> bool:
     """A comparison that is NULL (or false) because one side is."""
     if isinstance(node, _COMPARED):
-        return _is_null(node.this, is_null) or _is_null(node.expression, is_null)
-    return isinstance(node, (exp.In, exp.Between)) and _is_null(node.this, is_null)
+        return is_strict_null(node.this, is_null) or is_strict_null(node.expression, is_null)
+    return isinstance(node, (exp.In, exp.Between)) and is_strict_null(node.this, is_null)
 
 
-def _is_null(node: exp.Expr, is_null: IsNull) -> bool:
+def is_strict_null(node: exp.Expr, is_null: IsNull) -> bool:
+    """True if the expression is NULL where the columns that `is_null` names are."""
     while isinstance(node, _STRICT):
         node = node.this
     if isinstance(node, _STRICT_BINARY):
-        return _is_null(node.this, is_null) or _is_null(node.expression, is_null)
+        return is_strict_null(node.this, is_null) or is_strict_null(node.expression, is_null)
     return isinstance(node, exp.Column) and is_null(node)
