@@ -139,9 +139,9 @@ def test_sql_eval_duplicates_are_dropped(evaluation_set):
 
 def test_sql_eval_gold_is_split_on_a_semicolon_inside_a_string(evaluation_set):
     assert max(rows[0][0] for rows in gold_rows(evaluation_set, "semicolon")) > 0
-    assert score(
-        evaluation_set, semicolon="SELECT COUNT(*) FROM student WHERE note IN ('a; b')"
-    )["semicolon"].correct
+    assert score(evaluation_set, semicolon="SELECT COUNT(*) FROM student WHERE note IN ('a; b')")[
+        "semicolon"
+    ].correct
     for sql in (
         "SELECT COUNT(*) FROM student WHERE note = 'a'",
         "SELECT COUNT(*) FROM student WHERE note = ' b'",
