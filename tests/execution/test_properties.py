@@ -30,6 +30,8 @@ from sql_ft.execution.schema import Schema, infer_types, quote_name
 from sql_ft.records import ExecutionResult, ExecutionStatus
 
 FREE, FIXED = MatchRules(column_order="free"), MatchRules(column_order="fixed")
+# 1,000 examples take minutes on a busy machine.
+pytestmark = pytest.mark.timeout(3600)
 PROPERTY = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
