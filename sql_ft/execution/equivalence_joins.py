@@ -90,8 +90,12 @@ def _ignores_padding(select: exp.Select, padded: set[str], resolver: Resolver) -
 def is_equated(node: exp.Column, change: Change, resolver: Resolver) -> bool:
     """The column and the one put in its place are equal by an inner join's condition.
 
-    Not inside the ON itself: there the mutant changes what is equal.
+    Not inside the condition itself: there the mutant changes what is equal.
     """
+    if isinstance(node.parent, exp.EQ) and all(
+        isinstance(side, exp.Column) for side in (node.parent.this, node.parent.expression)
+    ):
+        return False
     env, found = resolver.scope_of(node), resolver.resolve(node)
     if env is None or found is None or node.find_ancestor(exp.Join, *Query) is not env.select:
         return False

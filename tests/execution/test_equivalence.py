@@ -157,6 +157,13 @@ def test_another_set_operation_inside_in_is_not_the_same():
         assert mutants[outer.format(inner.format(other))] == proof
 
 
+def test_columns_made_equal_by_where_are_not_equal_inside_it():
+    schema = parse_schema(DDL)
+    tree = parse_query("SELECT name FROM emp WHERE did = boss", schema)
+    mutants = {m.sql: m.equivalent for m in generate_mutants(tree, schema)}
+    assert mutants['SELECT name FROM emp WHERE "emp"."boss" = boss'] == ""
+
+
 @settings(max_examples=60)
 @given(cases(), st.integers(0, 1000))
 def test_no_rows_tell_an_excluded_mutant_from_its_gold(case, seed):
