@@ -159,9 +159,9 @@ def test_another_set_operation_inside_in_is_not_the_same():
 
 def test_columns_made_equal_by_where_are_not_equal_inside_it():
     schema = parse_schema(DDL)
-    tree = parse_query("SELECT name FROM emp WHERE did = boss", schema)
+    tree = parse_query("SELECT name FROM emp WHERE did = eid", schema)
     mutants = {m.sql: m.equivalent for m in generate_mutants(tree, schema)}
-    assert mutants['SELECT name FROM emp WHERE "emp"."boss" = boss'] == ""
+    assert mutants['SELECT name FROM emp WHERE "emp"."eid" = eid'] == ""
 
 
 @settings(max_examples=60)
