@@ -93,26 +93,59 @@ def _translate(sql: str, schema: Schema, dialect: str, note_passes: bool) -> Tra
 
 def quote_odd_names(sql: str, schema: Schema) -> str:
     """Quote names of the schema that no SQL parser reads unquoted (``2nd_leg``, ``a&b``)."""
-    odd = sorted(
-        {n for t in schema.tables for n in (t.name, *(c.name for c in t.columns))}
-        - {
-            n for t in schema.tables for n in (t.name, *(c.name for c in t.columns)) if _is_plain(n)
-        },
-        key=lambda n: (-len(n), n),
-    )
+    names = {n for t in schema.tables for n in (t.name, *(c.name for c in t.columns))}
+    odd = sorted((n for n in names if _is_odd(n)), key=lambda n: (-len(n), n))
     if not odd:
         return sql
     pattern = re.compile(
-        r"('(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\])|(?<![\w$])("
+        r"('(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\])|(?<![\w$.])("
         + "|".join(re.escape(n) for n in odd)
-        + r")(?![\w$])",
+        + r")(?![\w$]|\.\d)",
         re.IGNORECASE,
     )
-    return pattern.sub(lambda m: m.group(1) or quote_name(m.group(2)), sql)
+
+    def quote(match: re.Match[str]) -> str:
+        name = match.group(2)
+        if name is None:
+            return match.group()
+        ambiguous = name.isdigit() or name.upper() in _RESERVED
+        if ambiguous and not _stands_for_column(match):
+            return match.group()
+        return quote_name(name)
+
+    return pattern.sub(quote, sql)
 
 
-def _is_plain(name: str) -> bool:
-    return re.fullmatch(r"[A-Za-z_\u0080-\uffff][\w$]*", name) is not None
+def _is_odd(name: str) -> bool:
+    """Neither a plain name nor only operators and brackets, which mean themselves."""
+    if re.fullmatch(r"[A-Za-z_\u0080-\uffff][\w$]*", name) is not None:
+        return name.upper() in _RESERVED
+    return name.isdigit() or re.fullmatch(r"[\d\s.,()+\-*/%<>=!|&~]*", name) is None
+
+
+# Reserved in SQLite, or read by sqlglot as something else; without those that are operators
+# or values themselves (NOT, NULL, CASE, EXISTS).
+_RESERVED = frozenset(
+    """ADD ALTER AS BETWEEN CHECK COLLATE COMMIT CONSTRAINT CREATE DEFAULT DEFERRABLE DELETE DROP
+    ELSE ESCAPE FOR FOREIGN FROM GROUP HAVING IN INDEX INSERT INTERSECT INTO IS JOIN LIMIT NATURAL
+    ON ORDER PRIMARY REFERENCES RETURNING SET TABLE THEN TO TRANSACTION UNION UNIQUE UPDATE USING
+    VALUES WHEN WHERE""".split()  # noqa: SIM905
+)
+
+
+def _stands_for_column(match: re.Match[str]) -> bool:
+    """A number or keyword where the schema has a column of that name (``from = 'Utah'``).
+
+    Only where nothing else can stand: left of a comparison, selected, aggregated.
+    """
+    before, after = match.string[: match.start()], match.string[match.end() :]
+    if re.match(r"\s*([=<>]|!=|(NOT\s+)?(LIKE|IN|BETWEEN)\b|IS\b)", after, re.IGNORECASE):
+        return re.search(r"\b(WHERE|AND|OR|NOT|HAVING|ON)\s*\(*\s*$", before, re.I) is not None
+    selected = r"(\bSELECT(\s+DISTINCT)?|\b(COUNT|SUM|AVG|MIN|MAX)\s*\((\s*DISTINCT)?)\s*$"
+    return (
+        re.search(selected, before, re.IGNORECASE) is not None
+        and re.match(r"\s*(,|\)|FROM\b)", after, re.IGNORECASE) is not None
+    )
 
 
 def resolve_quoted(tree: exp.Expr, schema: Schema) -> exp.Expr:

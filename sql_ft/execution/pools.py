@@ -218,7 +218,7 @@ def convert(value: Any, kind: str) -> Any:
             return _as_type(dt.date.fromisoformat(str(value)[:10]), kind)
         except ValueError:
             return None
-    return None
+    return value
 
 
 def _as_type(day: dt.date, kind: str) -> Any:
