@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
-from sql_ft.execution.pools import Pool
+from sql_ft.execution.pools import Pool, derive_pool
 from sql_ft.execution.tables import Schema
 from sql_ft.execution.usage import Key
 
@@ -36,9 +36,16 @@ def seed_pools(
             values |= dict.fromkeys(
                 row[place] for row in rows.get(table.name, ()) if row[place] is not None
             )
+    derived = [(pool, values) for pool, values in shared.values() if pool.source is not None]
     for pool, values in shared.values():
+        if pool.source is not None:
+            continue
         known = set(pool.hits) | set(pool.near)
         real = [value for value in values if value not in known]
         if len(real) > 1:
             chosen = rng.sample(real, min(_REAL_VALUES, len(real)))
             pool.fillers = [*chosen, *pool.fillers[:_OWN_FILLERS]]
+    for pool, _ in derived:
+        assert pool.source is not None
+        again = derive_pool(pool.source, pool.type)
+        pool.hits, pool.near, pool.fillers = again.hits, again.near, again.fillers
