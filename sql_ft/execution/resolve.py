@@ -183,11 +183,19 @@ class Resolver:
             return self.has_affinity(node.this)
         if isinstance(node, exp.Column):
             found = self.resolve(node)
+            if found is not None and found.column is not None and found.column.affinity == "BLOB":
+                return False
             return found is not None and (found.affinity or found.column is not None)
         if isinstance(node, exp.Subquery):
             outputs = self.outputs(node.this)
             return bool(outputs) and outputs[0].affinity
         return isinstance(node, (exp.Cast, exp.TryCast))
+
+    def stored_affinity(self, node: exp.Expr) -> str:
+        """`Column.affinity` of a base column, "" of anything else."""
+        inner = node.unnest()
+        found = self.resolve(inner) if isinstance(inner, exp.Column) else None
+        return found.column.affinity if found is not None and found.column is not None else ""
 
     def columns(self) -> Iterator[tuple[exp.Column, Resolved]]:
         """All columns of the query that resolve to a base table."""
