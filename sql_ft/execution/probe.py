@@ -37,9 +37,15 @@ def _declared(column: Column) -> str:
 
 
 class Probe(Protocol):
-    """One schema; any number of row sets, one at a time."""
+    """One schema; any number of row sets, one at a time.
+
+    Attributes:
+        error: Why the last query failed.
+        exhausted: It failed because it took too many steps or gave too many rows.
+    """
 
     error: str
+    exhausted: bool
 
     def load(self, rows: Rows) -> None:
         """Replace all rows."""
@@ -62,6 +68,7 @@ class Probe(Protocol):
 
 class _Closing:
     error = ""
+    exhausted = False
 
     def close(self) -> None:
         raise NotImplementedError
@@ -118,13 +125,14 @@ class SqliteProbe(_Closing):
     def run(self, sql: str) -> list[tuple[Any, ...]] | None:
         """Rows of a query; None if it failed (`error` says why)."""
         self._left = MAX_STEPS
-        self.error = ""
+        self.error, self.exhausted = "", False
         try:
             rows = self._connection.execute(sql).fetchmany(MAX_ROWS + 1)
         except (sqlite3.Error, sqlite3.Warning, OverflowError) as error:
-            self.error = str(error)
+            self.error, self.exhausted = str(error), self._left < 0
             return None
         if len(rows) > MAX_ROWS:
+            self.exhausted = True
             self.error = f"more than {MAX_ROWS} rows"
             return None
         return rows
@@ -158,7 +166,7 @@ class DuckdbProbe(_Closing):
 
     def run(self, sql: str) -> list[tuple[Any, ...]] | None:
         """Rows of a query; None if it failed (`error` says why)."""
-        self.error = ""
+        self.error, self.exhausted = "", False
         timer = threading.Timer(2.0, self._connection.interrupt)
         timer.start()
         try:
@@ -166,10 +174,12 @@ class DuckdbProbe(_Closing):
             rows = self._connection.execute(text).fetchmany(MAX_ROWS + 1)
         except (duckdb.Error, sqlglot.errors.SqlglotError) as error:
             self.error = str(error).splitlines()[0]
+            self.exhausted = isinstance(error, duckdb.InterruptException)
             return None
         finally:
             timer.cancel()
         if len(rows) > MAX_ROWS:
+            self.exhausted = True
             self.error = f"more than {MAX_ROWS} rows"
             return None
         return rows
