@@ -366,9 +366,9 @@ def _choose(
 
 
 def _gain(
-    candidate: _Candidate, has_first: bool, shown_where: bool, killed: set[int]
+    candidate: _Candidate, shown: bool, shown_where: bool, killed: set[int]
 ) -> tuple[int, int, int]:
     """What a candidate adds to those chosen; compared place by place."""
-    shows = int(not has_first and candidate.non_empty)
+    shows = int(not shown and candidate.non_empty)
     shows += int(candidate.where_matters and not shown_where)
     return shows, len(candidate.killed - killed), int(candidate.non_empty)
