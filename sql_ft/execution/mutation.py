@@ -12,6 +12,7 @@ from sql_ft.execution.mutation_columns import (
     column_changes,
     group_additions,
     nullable_column,
+    shown_keys,
 )
 from sql_ft.execution.resolve import Query, Resolver
 
@@ -261,6 +262,9 @@ def _group_changes(node: exp.Group, resolver: Resolver) -> Iterator[tuple[str, C
         yield "group_key:dropped", _drop_item(number)
     for column in group_additions(node, resolver):
         yield "group_key:added", _appender(column)
+    shown = shown_keys(node, resolver)
+    if shown:
+        yield "group_key:shown", lambda n: n.set("expressions", [c.copy() for c in shown])
 
 
 def _appender(column: exp.Expr) -> Change:
