@@ -14,6 +14,7 @@ from sql_ft.execution.mutation_columns import (
     nullable_column,
     shown_keys,
 )
+from sql_ft.execution.mutation_rewrites import rewrites
 from sql_ft.execution.resolve import Query, Resolver
 
 Change = Callable[[exp.Expr], None]
@@ -40,6 +41,7 @@ def find_changes(node: exp.Expr, resolver: Resolver) -> Iterator[tuple[str, Chan
     """Changes of one node as (``operator:detail``, change); a change edits a copy of it."""
     if isinstance(node, exp.Select):
         yield from _select_changes(node, resolver)
+        yield from rewrites(node, resolver)
     if isinstance(node, (exp.Where, exp.Having)):
         yield "condition:dropped", _pop
     elif isinstance(node, (exp.And, exp.Or)):
