@@ -44,6 +44,7 @@ from sql_ft.execution.compare import (
 )
 from sql_ft.execution.databases import REAL, Database, build_report
 from sql_ft.execution.dialect import Translated, translate
+from sql_ft.execution.real import RealDatabase, observed_schema
 from sql_ft.execution.sandbox import Job, Limits, Sandbox
 from sql_ft.execution.schema import Schema, quote_name
 from sql_ft.execution.ties import tie_variants
@@ -254,25 +255,37 @@ def open_generated(ddl: str, schema: Schema, database: Database) -> sqlite3.Conn
     return connection
 
 
-def explain_agreement(pair: Pair, item: EvaluationItem, gold: Translated) -> tuple[str, str]:
+def explain_agreement(
+    pair: Pair, item: EvaluationItem, gold: Translated, real: Database
+) -> tuple[str, str]:
     """Cause of a pair that is right for us and wrong for them.
 
-    More databases are generated, from other seeds and with NULLs wherever they are allowed;
-    one that tells the two apart is one that our set should have had.
+    More databases are generated, from other seeds: first with NULLs as observed, where one
+    that tells the two apart is one that our set should have had, then with NULLs wherever
+    the DDL allows them.
     """
     assert item.schema is not None
-    for seed in SEARCH_SEEDS:
-        report = build_report(
-            item.schema,
-            gold.source,
-            item.sample.question,
-            count=SEARCH_DATABASES,
-            seed=seed,
-            real=next((d for d in item.databases if d.name == REAL), None),
-        )
-        for database in report.databases if report.deterministic else ():
-            if database.name != REAL and sqlite_tells(pair, item, gold, database):
-                return "ours: missed", f"seed {seed}, {database.name}"
+    empty = Database("empty", {})
+    connection = open_generated(item.sample.context, item.schema, empty)
+    if connection is not None and run_sqlite(connection, pair.predicted_sql) is None:
+        return "convention: SQLite cannot run it", "the prediction is an error in SQLite"
+    known = RealDatabase(item.schema, real)
+    for schema, cause in (
+        (observed_schema(known, gold.source), "ours: missed"),
+        (item.schema, "convention: NULLs not observed"),
+    ):
+        for seed in SEARCH_SEEDS:
+            report = build_report(
+                schema,
+                gold.source,
+                item.sample.question,
+                count=SEARCH_DATABASES,
+                seed=seed,
+                real=real,
+            )
+            for database in report.databases if report.deterministic else ():
+                if database.name != REAL and sqlite_tells(pair, item, gold, database):
+                    return cause, f"seed {seed}, {database.name}"
     if tie_variants(gold.source, item.schema):
         return "convention: ties", "told apart only by rows that leave the gold to chance"
     return "ours: not told apart", ""
@@ -296,13 +309,15 @@ def sqlite_tells(
     )
 
 
-def explain(pair: Pair, verdict: Verdict, evaluation_set: EvaluationSet) -> tuple[str, str]:
+def explain(
+    pair: Pair, verdict: Verdict, evaluation_set: EvaluationSet, real: Database
+) -> tuple[str, str]:
     """Cause of a difference on generated databases, and what shows it."""
     item = next(i for i in evaluation_set.entries if i.sample.id == verdict.sample_id)
     assert item.schema is not None
     gold = translate(pair.gold_sql, item.schema, distinct="official")
     if verdict.correct:
-        return explain_agreement(pair, item, gold)
+        return explain_agreement(pair, item, gold, real)
     broken = 0
     for database in item.databases:
         if database.name == REAL:
@@ -353,7 +368,7 @@ def compare_generated(
             if verdict.correct == pair.ts:
                 equal += 1
                 continue
-            cause, detail = explain(pair, verdict, built)
+            cause, detail = explain(pair, verdict, built, source.databases[pair.db_id].database)
             differences.append(
                 Difference("generated", pair, word(verdict.correct), word(pair.ts), cause, detail)
             )

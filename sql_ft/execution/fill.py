@@ -64,7 +64,7 @@ STYLES = (
     Style(0.25, 0.3, 6, True, True, 0.0, orphans=True),
     Style(0.0, 0.5, 4, False, True, 0.0, graded=True, merged=True),
     Style(0.05, 0.4, 5, True, True, 0.5, empty=True),
-    Style(0.0, 0.7, 2, True, True, 0.0, twins=True),
+    Style(0.0, 0.95, 2, True, True, 0.0, twins=True),
 )
 
 

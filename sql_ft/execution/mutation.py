@@ -14,7 +14,7 @@ from sql_ft.execution.mutation_columns import (
     nullable_column,
     shown_keys,
 )
-from sql_ft.execution.mutation_rewrites import rewrites
+from sql_ft.execution.mutation_rewrites import rewrites, set_rewrites
 from sql_ft.execution.resolve import Query, Resolver
 
 Change = Callable[[exp.Expr], None]
@@ -86,6 +86,7 @@ def find_changes(node: exp.Expr, resolver: Resolver) -> Iterator[tuple[str, Chan
         yield from _group_changes(node, resolver)
     elif isinstance(node, exp.SetOperation):
         yield from _set_changes(node)
+        yield from set_rewrites(node, resolver)
     elif isinstance(node, exp.Join):
         yield from _join_changes(node)
     elif isinstance(node, exp.Column):

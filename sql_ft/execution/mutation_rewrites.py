@@ -1,7 +1,7 @@
 """Mutation operators that rewrite a query: other ways to ask that are nearly the same.
 
 Single-node mutants look like slips of a writer; models rather answer with another query
-altogether. These four are the commonest such answers among published predictions on
+altogether. These are the commonest such answers among published predictions on
 Spider's development questions that the gold's single-node mutants did not stand for.
 """
 
@@ -26,6 +26,9 @@ def rewrites(select: exp.Select, resolver: Resolver) -> Iterator[tuple[str, Chan
         return
     if _takes_one(select, resolver):
         yield "rewrite:with_ties", _with_ties
+    alone = not any(select.args.get(c) for c in ("group", "order", "limit"))
+    if select.parent is None and alone and _is_lone_extreme(select):
+        yield "rewrite:extreme_as_first", _extreme_as_first
     if select.parent is None and not any(p.is_star for p in select.expressions):
         for change in _added_joins(env, resolver)[:MAX_ADDED_JOINS]:
             yield "rewrite:join_added", change
@@ -35,6 +38,52 @@ def rewrites(select: exp.Select, resolver: Resolver) -> Iterator[tuple[str, Chan
             yield "rewrite:semi_join", _semi_joiner(removed)
         if _joinable(select, resolver) is not None:
             yield "rewrite:in_as_join", _in_as_join
+
+
+def set_rewrites(node: exp.SetOperation, resolver: Resolver) -> Iterator[tuple[str, Change]]:
+    """INTERSECT as IN, EXCEPT as NOT IN: rows that the first side repeats stay."""
+    sides = [side.unnest() for side in (node.this, node.expression)]
+    clauses = ("group", "order", "limit", "distinct")
+    for side in sides:
+        if not isinstance(side, exp.Select) or any(side.args.get(c) for c in clauses):
+            return
+        if len(side.expressions) != 1 or side.is_star:
+            return
+    if node.args.get("order") is not None or node.args.get("limit") is not None:
+        return
+    shown = sides[0].expressions[0].unalias()
+    found = resolver.resolve(shown) if isinstance(shown, exp.Column) else None
+    if found is None or (_is_unique(found) and not sides[0].args.get("joins")):
+        return
+    if isinstance(node, (exp.Intersect, exp.Except)):
+        yield "rewrite:set_as_in", _set_as_in
+
+
+def _set_as_in(node: exp.Expr) -> None:
+    left, right = node.this.unnest().copy(), node.expression.unnest().copy()
+    shown = left.expressions[0].unalias().copy()
+    inside: exp.Expr = exp.In(this=shown, query=exp.Subquery(this=right))
+    if isinstance(node, exp.Except):
+        inside = exp.Not(this=inside)
+    _add_condition(left, inside)
+    node.replace(left)
+
+
+def _is_lone_extreme(select: exp.Select) -> bool:
+    """SELECT MAX(x): a row even if there is nothing, where ORDER BY … LIMIT 1 has none."""
+    if len(select.expressions) != 1 or select.args.get("having") is not None:
+        return False
+    value = select.expressions[0].unalias()
+    return isinstance(value, (exp.Max, exp.Min)) and isinstance(value.this, exp.Column)
+
+
+def _extreme_as_first(select: exp.Expr) -> None:
+    value = select.expressions[0].unalias()
+    down = isinstance(value, exp.Max)
+    key = exp.Ordered(this=value.this.copy(), desc=down, nulls_first=not down)
+    select.set("expressions", [value.this.copy()])
+    select.set("order", exp.Order(expressions=[key]))
+    select.set("limit", exp.Limit(expression=exp.Literal.number(1)))
 
 
 def _takes_one(select: exp.Select, resolver: Resolver) -> bool:
