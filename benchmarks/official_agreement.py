@@ -19,15 +19,23 @@ from __future__ import annotations
 
 import argparse
 import collections
-import csv
-import dataclasses
-import re
-import sqlite3
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
+from official_pairs import (
+    Difference,
+    Pair,
+    is_stable,
+    open_generated,
+    open_real,
+    read_pairs,
+    run_both_ways,
+    run_sqlite,
+    sqlite_tells,
+    word,
+    write_differences,
+)
 from rich.console import Console
 from rich.table import Table
 
@@ -46,110 +54,12 @@ from sql_ft.execution.databases import REAL, Database, build_report
 from sql_ft.execution.dialect import Translated, translate
 from sql_ft.execution.real import RealDatabase, observed_schema
 from sql_ft.execution.sandbox import Job, Limits, Sandbox
-from sql_ft.execution.schema import Schema, quote_name
 from sql_ft.execution.ties import tie_variants
-from sql_ft.records import ExecutionResult, ExecutionStatus, Prediction, Verdict
+from sql_ft.records import ExecutionResult, Prediction, Verdict
 
-Rows = list[tuple[Any, ...]]
 MAX_RESULT_ROWS = 100_000
 SEARCH_SEEDS = range(1, 6)
 SEARCH_DATABASES = 12
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Pair:
-    system: str
-    idx: int
-    db_id: str
-    gold_sql: str
-    predicted_sql: str
-    ex: bool
-    ts: bool
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Difference:
-    part: str
-    pair: Pair
-    ours: str
-    theirs: str
-    cause: str
-    detail: str
-
-
-def read_pairs(path: Path, every: int, offset: int) -> list[Pair]:
-    with path.open(encoding="utf-8", newline="") as lines:
-        pairs = [
-            Pair(
-                row["system"],
-                int(row["idx"]),
-                row["db_id"],
-                row["gold_sql"],
-                row["predicted_sql"],
-                row["ex"] == "true",
-                row["ts"] == "true",
-            )
-            for row in csv.DictReader(lines)
-        ]
-    wanted = set(sorted({p.idx for p in pairs})[offset::every])
-    return [p for p in pairs if p.idx in wanted]
-
-
-def drop_distinct_text(sql: str) -> str:
-    """What the official evaluator executes."""
-    return re.sub(r"\bdistinct\b", " ", sql, flags=re.IGNORECASE)
-
-
-def run_sqlite(connection: sqlite3.Connection, sql: str) -> Rows | None:
-    try:
-        return connection.execute(drop_distinct_text(sql)).fetchall()
-    except (sqlite3.Error, sqlite3.Warning):
-        return None
-
-
-def run_both_ways(connection: sqlite3.Connection, sql: str) -> tuple[Rows | None, Rows | None]:
-    """Results with rows visited forwards and, where no order is asked for, backwards."""
-    forwards = run_sqlite(connection, sql)
-    connection.execute("PRAGMA reverse_unordered_selects = 1")
-    backwards = run_sqlite(connection, sql)
-    connection.execute("PRAGMA reverse_unordered_selects = 0")
-    return forwards, backwards
-
-
-def is_stable(results: tuple[Rows | None, Rows | None], ordered: bool) -> bool:
-    """The same rows both ways; sums may differ in their last digits."""
-    first, second = results
-    if first is None or second is None:
-        return first is second
-    if not first or not second:
-        return len(first) == len(second)
-    rules = MatchRules(column_order="fixed")
-    return compare_results(as_result(first), as_result(second), ordered=ordered, rules=rules).equal
-
-
-def as_result(rows: Rows) -> ExecutionResult:
-    width = len(rows[0]) if rows else 0
-    return ExecutionResult(ExecutionStatus.OK, ("",) * width, tuple(rows))
-
-
-def rows_equal(gold: Rows, predicted: Rows, tree: Any) -> bool:
-    """Our rule on SQLite's rows; SQLite names no columns of an empty result here."""
-    if not gold or not predicted:
-        return len(gold) == len(predicted)
-    return compare_results(
-        as_result(gold),
-        as_result(predicted),
-        ordered=is_ordered(tree),
-        order_keys=order_key_positions(tree),
-        rules=MatchRules(),
-    ).equal
-
-
-def open_real(folder: Path, db_id: str) -> sqlite3.Connection:
-    path = folder / "database" / db_id / f"{db_id}.sqlite"
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-    connection.text_factory = lambda data: data.decode("utf-8", "ignore")
-    return connection
 
 
 def compare_real(
@@ -224,37 +134,6 @@ def compare_real(
     return unstable + differences
 
 
-def word(value: bool) -> str:
-    return "true" if value else "false"
-
-
-def open_generated(ddl: str, schema: Schema, database: Database) -> sqlite3.Connection | None:
-    """SQLite with the original DDL and these rows; None if they break a constraint."""
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    try:
-        connection.executescript(ddl)
-        for table in schema.tables:
-            names = ", ".join(quote_name(c.name) for c in table.columns)
-            marks = ", ".join("?" * len(table.columns))
-            connection.executemany(
-                f"INSERT INTO {quote_name(table.name)} ({names}) VALUES ({marks})",
-                database.rows.get(table.name, ()),
-            )
-        for table in schema.tables:
-            try:
-                broken = connection.execute(
-                    f"PRAGMA foreign_key_check({quote_name(table.name)})"
-                ).fetchall()
-            except sqlite3.OperationalError:
-                # "foreign key mismatch": the parent has no such key, so nothing is enforced.
-                broken = []
-            if broken:
-                return None
-    except sqlite3.IntegrityError:
-        return None
-    return connection
-
-
 def explain_agreement(
     pair: Pair, item: EvaluationItem, gold: Translated, real: Database
 ) -> tuple[str, str]:
@@ -291,26 +170,12 @@ def explain_agreement(
     return "ours: not told apart", ""
 
 
-def sqlite_tells(
-    pair: Pair, item: EvaluationItem, gold: Translated, database: Database
-) -> bool | None:
-    """SQLite's results differ, whichever way rows are read; None: a constraint is broken."""
-    assert item.schema is not None
-    connection = open_generated(item.sample.context, item.schema, database)
-    if connection is None:
-        return None
-    golds = run_both_ways(connection, pair.gold_sql)
-    predicted = run_both_ways(connection, pair.predicted_sql)
-    connection.close()
-    return all(
-        g is not None and (p is None or not rows_equal(g, p, gold.source))
-        for g in golds
-        for p in predicted
-    )
-
-
 def explain(
-    pair: Pair, verdict: Verdict, evaluation_set: EvaluationSet, real: Database
+    pair: Pair,
+    verdict: Verdict,
+    evaluation_set: EvaluationSet,
+    real: Database,
+    witnesses: Path | None,
 ) -> tuple[str, str]:
     """Cause of a difference on generated databases, and what shows it."""
     item = next(i for i in evaluation_set.entries if i.sample.id == verdict.sample_id)
@@ -325,13 +190,29 @@ def explain(
         told = sqlite_tells(pair, item, gold, database)
         broken += told is None
         if told:
+            if witnesses is not None:
+                store_witness(item, database, witnesses / f"{pair.idx}-{pair.system}.sqlite")
             return "theirs: witness", f"{database.name}: {verdict.gold_head} | {verdict.detail}"
     detail = f"{verdict.reason} {verdict.detail}"
     return ("ours: constraint broken" if broken else "ours: SQLite sees no difference"), detail
 
 
+def store_witness(item: EvaluationItem, database: Database, path: Path) -> None:
+    assert item.schema is not None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    connection = open_generated(item.sample.context, item.schema, database)
+    if connection is not None:
+        connection.execute("VACUUM INTO ?", (str(path),))
+        connection.close()
+
+
 def compare_generated(
-    source: LayoutSource, pairs: list[Pair], config: EvaluationConfig, console: Console
+    source: LayoutSource,
+    pairs: list[Pair],
+    config: EvaluationConfig,
+    witnesses: Path | None,
+    console: Console,
 ) -> list[Difference]:
     indexes = sorted({p.idx for p in pairs})
     samples = {index: source.samples[index] for index in indexes}
@@ -368,7 +249,9 @@ def compare_generated(
             if verdict.correct == pair.ts:
                 equal += 1
                 continue
-            cause, detail = explain(pair, verdict, built, source.databases[pair.db_id].database)
+            cause, detail = explain(
+                pair, verdict, built, source.databases[pair.db_id].database, witnesses
+            )
             differences.append(
                 Difference("generated", pair, word(verdict.correct), word(pair.ts), cause, detail)
             )
@@ -397,25 +280,11 @@ def compare_generated(
     return differences
 
 
-def write_differences(path: Path, differences: list[Difference]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out)
-        writer.writerow(
-            ["part", "system", "idx", "db_id", "ours", "official", "cause", "detail",
-             "gold_sql", "predicted_sql"]
-        )  # fmt: skip
-        for d in differences:
-            p = d.pair
-            writer.writerow(
-                [d.part, p.system, p.idx, p.db_id, d.ours, d.theirs, d.cause, d.detail,
-                 p.gold_sql, p.predicted_sql]
-            )  # fmt: skip
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="Spider's folder")
     parser.add_argument("--out", type=Path, help="CSV for every difference")
+    parser.add_argument("--witnesses", type=Path, help="folder for witness databases (SQLite)")
     parser.add_argument("--part", choices=("real", "generated", "both"), default="both")
     parser.add_argument("--every", type=int, default=1, help="take every n-th question")
     parser.add_argument("--offset", type=int, default=0, help="first question taken")
@@ -439,7 +308,7 @@ def main() -> None:
             max_result_rows=MAX_RESULT_ROWS,
             workers=options.workers,
         )
-        differences += compare_generated(source, pairs, config, console)
+        differences += compare_generated(source, pairs, config, options.witnesses, console)
     if options.out is not None:
         write_differences(options.out, differences)
         console.print(f"{len(differences)} differences in {options.out}")

@@ -29,7 +29,8 @@ Row = tuple[Any, ...]
 REAL = "real"
 """Name of a real database among those of a sample; generated ones are ``g0``, ``g1`` …"""
 MIN_CANDIDATES = 6
-MAX_CANDIDATES = 30
+MAX_CANDIDATES = 39
+"""Three times through the styles."""
 SHUFFLES = 2
 MANY_SHUFFLES = 8
 

@@ -35,7 +35,7 @@ class Style:
         graded: Groups get different numbers of rows.
         merged: Different keys share the values that follow them (two people of one name).
         orphans: A join gets many rows that find no partner.
-        empty: One table has no rows.
+        empty: One table that the gold asks has no rows.
         twins: Every row comes twice, alike but for its keys.
     """
 
@@ -65,6 +65,7 @@ STYLES = (
     Style(0.0, 0.5, 4, False, True, 0.0, graded=True, merged=True),
     Style(0.05, 0.4, 5, True, True, 0.5, empty=True),
     Style(0.0, 0.95, 2, True, True, 0.0, twins=True),
+    Style(0.0, 0.7, 8, True, True, 0.0, graded=True, merged=True),
 )
 
 
@@ -82,6 +83,14 @@ class Filler:
         self.schema, self.tree, self.pools = schema, tree, pools
         self.dependencies, self.graded = dependencies, graded
         self._resolver = Resolver(tree, schema)
+        self._asked = sorted(
+            {
+                source.table.name
+                for env in self._resolver.envs.values()
+                for source in env.sources
+                if source.table is not None
+            }
+        )
         self._fresh = 0
 
     def fill(self, style: Style, rng: Random) -> dict[str, list[Row]]:
@@ -113,7 +122,7 @@ class Filler:
         if style.twins:
             self._add_twins(rows)
         if style.empty:
-            rows[rng.choice(self.schema.tables).name].clear()
+            rows[rng.choice(self._asked or [t.name for t in self.schema.tables])].clear()
         return constrain(
             self.schema, rows, lambda table: self._noise(table, STYLES[0], rng, nulls=False)
         )

@@ -7,6 +7,7 @@ import sqlite3
 
 import pytest
 
+from sql_ft.execution.databases import build_report
 from sql_ft.execution.dialect import parse_query
 from sql_ft.execution.mutants import generate_mutants
 from sql_ft.execution.schema import parse_schema
@@ -57,6 +58,14 @@ def run(sql):
         ("rewrite:in_as_join",
          "SELECT name FROM owner WHERE id IN (SELECT owner_id FROM dog WHERE age = 3)",
          [("Ann",), ("Ann",)]),
+        ("rewrite:set_as_in",
+         "SELECT name FROM dog WHERE age < 4 INTERSECT SELECT name FROM dog WHERE owner_id = 1",
+         [("Rex",), ("Rex",), ("Rex",)]),
+        ("rewrite:set_as_in",
+         "SELECT name FROM owner EXCEPT SELECT name FROM dog WHERE age = 9",
+         [("Ann",), ("Ann",), ("Bob",)]),
+        ("rewrite:extreme_as_first", "SELECT MAX(age) FROM dog WHERE name = 'Max'", []),
+        ("rewrite:extreme_as_first", "SELECT MIN(age) FROM dog", [(3,)]),
         ("group_key:shown",
          "SELECT o.name, COUNT(*) FROM owner AS o JOIN dog AS d ON o.id = d.owner_id GROUP BY o.id",
          [("Ann", 3), ("Bob", 1)]),
@@ -90,9 +99,41 @@ def test_joins_that_a_query_does_not_need():
          "SELECT name FROM dog WHERE owner_id IN (SELECT id FROM owner WHERE name = 'Ann')"),
         ("rewrite:join_added", "SELECT o.name, d.name FROM owner AS o JOIN dog AS d "
          "ON o.id = d.owner_id JOIN vet AS v ON v.id = d.vet_id"),
+        ("rewrite:set_as_in", "SELECT id FROM dog EXCEPT SELECT owner_id FROM dog"),
+        ("rewrite:set_as_in", "SELECT name FROM dog UNION SELECT name FROM owner"),
+        ("rewrite:extreme_as_first", "SELECT owner_id, MAX(age) FROM dog GROUP BY owner_id"),
         ("group_key:shown", "SELECT id, name, COUNT(*) FROM owner GROUP BY id"),
         ("group_key:shown", "SELECT COUNT(*) FROM dog GROUP BY owner_id"),
     ],
 )  # fmt: skip
 def test_no_rewrite_where_it_would_change_nothing(name, gold):
     assert mutants(gold, name) == []
+
+
+@pytest.mark.parametrize(
+    ("gold", "survives"),
+    [
+        # A tie of rows that look alike, so that LIMIT 1 is not left to chance.
+        ("SELECT name, owner_id FROM dog ORDER BY age LIMIT 1", "rewrite:with_ties"),
+        (
+            "SELECT o.name FROM dog AS d JOIN owner AS o ON d.owner_id = o.id "
+            "ORDER BY d.age DESC LIMIT 1",
+            "rewrite:with_ties",
+        ),
+        # Two owners of one name.
+        (
+            "SELECT o.name, COUNT(*) FROM owner AS o JOIN dog AS d ON o.id = d.owner_id "
+            "GROUP BY o.id",
+            "group_key:shown",
+        ),
+        (
+            "SELECT name FROM dog WHERE age > 3 INTERSECT SELECT name FROM dog WHERE age < 3",
+            "rewrite:set_as_in",
+        ),
+        ("SELECT MAX(age) FROM dog WHERE name = 'Max'", "rewrite:extreme_as_first"),
+    ],
+)
+def test_databases_tell_golds_from_their_rewrites(gold, survives):
+    report = build_report(SCHEMA, parse_query(gold, SCHEMA), "")
+    assert report.deterministic
+    assert survives in report.killed
