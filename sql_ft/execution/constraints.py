@@ -14,7 +14,7 @@ from sql_ft.execution.tables import Column, ForeignKey, Schema, Table
 
 Record = dict[str, Any]
 Row = tuple[Any, ...]
-MAX_ROWS = 150
+MAX_ROWS = 260
 """Most rows of one table; beyond it orphans are dropped, not given parents."""
 
 

@@ -117,19 +117,41 @@ def quote_odd_names(sql: str, schema: Schema) -> str:
     if not odd:
         return sql
     pattern = re.compile(
-        r"('(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\])|(?<![\w$])("
+        r"('(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\])|(?<![\w$.])("
         + "|".join(re.escape(n) for n in odd)
-        + r")(?![\w$])",
+        + r")(?![\w$]|\.\d)",
         re.IGNORECASE,
     )
-    return pattern.sub(lambda m: m.group(1) or quote_name(m.group(2)), sql)
+
+    def quote(match: re.Match[str]) -> str:
+        name = match.group(2)
+        if name is None or (name.isdigit() and not _stands_for_column(match)):
+            return match.group()
+        return quote_name(name)
+
+    return pattern.sub(quote, sql)
 
 
 def _is_odd(name: str) -> bool:
-    """Neither a plain name nor a text that means something else unquoted (``0``, ``%``)."""
+    """Neither a plain name nor only operators and brackets, which mean themselves."""
     if re.fullmatch(r"[A-Za-z_\u0080-\uffff][\w$]*", name) is not None:
         return False
-    return re.fullmatch(r"[\d\s.,()+\-*/%<>=!|&~]*", name) is None
+    return name.isdigit() or re.fullmatch(r"[\d\s.,()+\-*/%<>=!|&~]*", name) is None
+
+
+def _stands_for_column(match: re.Match[str]) -> bool:
+    """A number where a question's table has a column of that name (``2007 = 'won'``).
+
+    Only where a literal would say nothing: left of a comparison, selected, aggregated.
+    """
+    before, after = match.string[: match.start()], match.string[match.end() :]
+    if re.match(r"\s*([=<>]|!=|(NOT\s+)?(LIKE|IN|BETWEEN)\b|IS\b)", after, re.IGNORECASE):
+        return re.search(r"\b(WHERE|AND|OR|NOT|HAVING|ON)\s*\(*\s*$", before, re.I) is not None
+    selected = r"(\bSELECT(\s+DISTINCT)?|\b(COUNT|SUM|AVG|MIN|MAX)\s*\((\s*DISTINCT)?)\s*$"
+    return (
+        re.search(selected, before, re.IGNORECASE) is not None
+        and re.match(r"\s*(,|\)|FROM\b)", after, re.IGNORECASE) is not None
+    )
 
 
 def resolve_quoted(tree: exp.Expr, schema: Schema) -> exp.Expr:

@@ -121,7 +121,8 @@ def comparison(operator: type[exp.Expr], literal: Any) -> Test:
 def choose(cell: Cell, pool: Pool, rng: Random, violate: Test | None) -> Any:
     """A value that passes all tests, except `violate`, which it must fail."""
     kept = [t for t in cell.tests if t is not violate]
-    suggested = (convert(s, pool.type) for s in cell.suggestions)
+    beside = [s + d for s in cell.suggestions if isinstance(s, (int, float)) for d in (-1, 1)]
+    suggested = (convert(s, pool.type) for s in [*cell.suggestions, *beside])
     values = list(dict.fromkeys([*pool.all, *(s for s in suggested if s is not None)]))
     good = [v for v in values if all(t(v) for t in kept)]
     if all(t(None) for t in kept) and kept:

@@ -202,8 +202,12 @@ def test_the_current_time_is_fixed():
     assert "2024-01-01" in translate("SELECT date('now'), CURRENT_DATE", SCHEMA).sql
 
 
-def test_names_that_mean_something_else_unquoted_are_left_alone():
-    schema = parse_schema('CREATE TABLE t ("0" INT, "%" INT, a INT, "2nd" INT)')
-    sql = translate('SELECT a % 2, "0", "%", 2nd FROM t WHERE a > 0', schema).sql
-    assert sql.endswith("> 0")
-    assert '"0", "%", "2nd"' in sql
+def test_names_that_mean_something_else_unquoted():
+    schema = parse_schema('CREATE TABLE t ("2007" VARCHAR, "%" INT, a INT, "2nd" INT)')
+    sql = translate('SELECT a % 2, "%", 2nd FROM t WHERE a > 2007 OR a = 2007.5', schema).sql
+    assert '"%", "2nd" FROM' in sql
+    assert '"2007"' not in sql
+    sql = translate("SELECT 2007 FROM t WHERE 2007 = 'won' AND a IN (2007, 1)", schema).sql
+    assert sql == """SELECT "2007" FROM "t" WHERE "2007" = 'won' AND "a" IN (2007, 1)"""
+    sql = translate("SELECT COUNT(2007) FROM t WHERE a BETWEEN 1 AND 2007 LIMIT 2007", schema).sql
+    assert sql == 'SELECT COUNT("2007") FROM "t" WHERE "a" BETWEEN 1 AND 2007 LIMIT 2007'
