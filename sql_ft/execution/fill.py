@@ -284,8 +284,12 @@ class Filler:
                 own = found.find(column) if found is not None else None
                 if own is not None and own.nullable and rng.random() < 0.5:
                     shared[0] = None
-                for value in dict.fromkeys(row[key] for row in rows[name]):
-                    seen[value] = shared[picks.setdefault(value, rng.randrange(2))]
+                # One key alone and all others together, half the time: a name's rows are
+                # then more than those of any one id.
+                lone = rng.random() < 0.5
+                for number, value in enumerate(dict.fromkeys(r[key] for r in rows[name])):
+                    pick = int(number > 0) if lone else rng.randrange(2)
+                    seen[value] = shared[picks.setdefault(value, pick)]
             for row in rows[name]:
                 row[column] = seen.setdefault(row[key], row[column])
 
