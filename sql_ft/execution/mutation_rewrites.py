@@ -32,12 +32,19 @@ def rewrites(select: exp.Select, resolver: Resolver) -> Iterator[tuple[str, Chan
     if select.parent is None and not any(p.is_star for p in select.expressions):
         for change in _added_joins(env, resolver)[:MAX_ADDED_JOINS]:
             yield "rewrite:join_added", change
-    if select.args.get("distinct") is None:
+    if select.parent is None and _counts_repeats(select):
         removed = _removable(select, env, resolver)
         if removed is not None:
             yield "rewrite:semi_join", _semi_joiner(removed)
         if _joinable(select, resolver) is not None:
             yield "rewrite:in_as_join", _in_as_join
+
+
+def _counts_repeats(select: exp.Select) -> bool:
+    """A row that comes twice shows: neither DISTINCT nor an extreme alone ignores it."""
+    if select.args.get("distinct") is not None:
+        return False
+    return not all(isinstance(p.unalias(), (exp.Max, exp.Min)) for p in select.expressions)
 
 
 def set_rewrites(node: exp.SetOperation, resolver: Resolver) -> Iterator[tuple[str, Change]]:
