@@ -170,9 +170,17 @@ def _rule_executed(
             (_head(gold), ""),
             predicted.error,
         )
-    comparison = compare_results(
-        gold, predicted, ordered=item.ordered, order_keys=item.order_keys, rules=rules
-    )
+    try:
+        comparison = compare_results(
+            gold, predicted, ordered=item.ordered, order_keys=item.order_keys, rules=rules
+        )
+    except (ArithmeticError, RecursionError, TypeError, ValueError) as error:
+        # Values that no gold has must not end the run for the others.
+        status = ExecutionStatus.RUNTIME_ERROR
+        detail = f"result cannot be compared: {type(error).__name__}"
+        return Ruling(
+            Outcome.ERROR, status, status.value, entry.sql, entry.adheres, (_head(gold), ""), detail
+        )
     if comparison.equal:
         return None
     return Ruling(

@@ -90,7 +90,7 @@ class WorkerProcess:
         self._fault = ""
         self._distrusted = False
         self._late = False
-        self._ready = False
+        self.ready = False
         self.deadline = time.monotonic() + START_TIMEOUT_S
         self.outgoing += wire.pack({**limits, "engine_memory_mb": limits["memory_limit_mb"] // 2})
 
@@ -156,7 +156,7 @@ class WorkerProcess:
             return
         try:
             for message in self._reader.feed(data):
-                self._ready = True
+                self.ready = True
                 answer = self._accept(message)
                 if answer is not None:
                     yield answer
@@ -230,7 +230,7 @@ class WorkerProcess:
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
         errors = self._process.stderr
-        if not self._ready and errors is not None and not errors.closed:
+        if not self.ready and errors is not None and not errors.closed:
             self.complaint = os.read(errors.fileno(), 1 << 16).decode("utf-8", "replace")
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe is not None and not pipe.closed:

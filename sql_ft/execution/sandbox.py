@@ -24,6 +24,9 @@ UNITS_PER_WORKER = 4_000
 # A worker finds its next unit in the pipe when it has done one.
 UNITS_AHEAD = 4
 LONE_ATTEMPTS = 3
+# A SIGKILL from outside is forgiven so often before the query that ran is suspected of it.
+KILLS_FORGIVEN = 2
+KILLED_STARTS = 50
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Sandbox:
         self.workers = workers or os.cpu_count() or 1
         self._pool: list[WorkerProcess] = []
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._killed_starts = 0
 
     def __enter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory(prefix="sql-ft-sandbox-")
@@ -193,11 +197,32 @@ class Sandbox:
 
     def _blame(self, worker: WorkerProcess) -> None:
         unit = worker.units[0]
+        if worker.was_killed and self._forgive(worker, unit.run):
+            return
         death = worker.death
         if death.status == ExecutionStatus.HARNESS:
             unit.run.blame_load(unit, death, killed=worker.was_killed)
         else:
             unit.run.suspect(unit.number, unit.keys.pop(0))
+
+    def _forgive(self, worker: WorkerProcess, run: JobRun) -> bool:
+        """True if a SIGKILL from outside is no reason to suspect what was running.
+
+        Raises:
+            SandboxError: Workers are killed as soon as they start.
+        """
+        if worker.ready:
+            self._killed_starts = 0
+            run.kills += 1
+            return run.kills <= KILLS_FORGIVEN
+        self._killed_starts += 1
+        if self._killed_starts > KILLED_STARTS:
+            raise SandboxError(
+                f"{KILLED_STARTS} sandbox workers in a row were killed while they started",
+                expected="enough memory for the system to leave them alone",
+                setting="evaluation.workers",
+            )
+        return True
 
     def _read(
         self, worker: WorkerProcess, check: Callable[[JobRun], None], *, final: bool = False
@@ -249,6 +274,8 @@ class Sandbox:
             if result is not None:
                 failed = result.status in (ExecutionStatus.TIMEOUT, ExecutionStatus.MEMORY)
                 return result if failed else None
+            if worker.was_killed and not worker.ready and self._forgive(worker, run):
+                continue
             failure = worker.death
             attempts += not worker.was_killed
             kills += worker.was_killed

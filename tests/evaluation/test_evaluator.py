@@ -9,7 +9,12 @@ from sql_ft.config import EvaluationConfig
 from sql_ft.errors import EvaluationError
 from sql_ft.evaluation import rulings
 from sql_ft.evaluation.evalset_storage import EvaluationItem, EvaluationSet
-from sql_ft.evaluation.evaluator import EVALUATOR_VERSION, evaluator_hash, score_predictions
+from sql_ft.evaluation.evaluator import (
+    EVALUATOR_VERSION,
+    evaluator_hash,
+    score_arms,
+    score_predictions,
+)
 from sql_ft.evaluation.rules import sandbox_limits
 from sql_ft.execution.compare import is_ordered, order_key_positions
 from sql_ft.execution.databases import Database
@@ -186,6 +191,42 @@ def test_verdicts_do_not_depend_on_order_or_workers(evaluation_set):
     random.Random(1).shuffle(predictions)
     alone = CONFIG.model_copy(update={"workers": 1})
     assert score_predictions(evaluation_set, predictions, alone) == expected
+
+
+def test_arms_together_get_what_each_gets_alone(evaluation_set):
+    texts = {
+        "base": {"count": "SELECT COUNT(*) FROM head", "list": "SELECT age, name FROM head"},
+        "base_3shot": {"count": "SELECT COUNT(*) FROM head", "order": "SELECT nope FROM head"},
+        "candidate": {"group": "DELETE FROM head"},
+    }
+    arms = [
+        [make_prediction(n, sql.get(n, GOLDS[n]), arm=arm) for n in GOLDS if n != "bad"]
+        for arm, sql in texts.items()
+    ]
+    calls = []
+    together = score_arms(evaluation_set, arms, CONFIG, lambda d, t: calls.append((d, t)))
+    assert together == [score_predictions(evaluation_set, arm, CONFIG) for arm in arms]
+    assert calls[-1] == (15, 15)
+    with pytest.raises(EvaluationError, match="twice"):
+        score_arms(evaluation_set, [arms[0], arms[0]], CONFIG)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        # Numbers that Python can neither print nor bring into a float.
+        "SELECT CAST(repeat('9', 6000) AS BIGNUM)",
+        "SELECT 'nan'::DOUBLE",
+        "SELECT {'a': [1, NULL], 'b': {'c': 'x'}}",
+        "SELECT '\\x00ff'::BLOB",
+        "SELECT INTERVAL '1 month'",
+        "SELECT repeat('x', 300000)",
+    ],
+)
+def test_odd_values_are_compared_and_shown(evaluation_set, sql):
+    verdict = score(evaluation_set, count=sql)["count"]
+    assert verdict.outcome in (Outcome.WRONG_RESULT, Outcome.ERROR), verdict
+    assert len(verdict.predicted_head) < 500
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-"""Hostile predictions: nothing reads, writes, survives, or takes its neighbours along."""
+"""The parent and its workers: the clock, deaths, order, values. Hostile statements have a test
+of their own (`test_hostile_worker.py`)."""
 
 import os
 import signal
@@ -8,6 +9,7 @@ import time
 import pytest
 
 from sql_ft.errors import SandboxError
+from sql_ft.execution import process
 from sql_ft.execution.databases import Database
 from sql_ft.execution.sandbox import Job, Limits, Sandbox
 from sql_ft.execution.schema import parse_schema
@@ -21,56 +23,6 @@ DATABASES = (
 LIMITS = Limits(query_timeout_s=1.0, max_result_rows=1000)
 GOLD = "SELECT a, b FROM t ORDER BY a"
 
-HOSTILE = {
-    "DELETE FROM t": "not_a_query",
-    "DROP TABLE t": "not_a_query",
-    "UPDATE t SET a = 9": "not_a_query",
-    "INSERT INTO t VALUES (5, 'q')": "not_a_query",
-    "CREATE TEMP VIEW t AS SELECT 1": "not_a_query",
-    "CREATE MACRO abs(x) AS 0": "not_a_query",
-    "WITH a AS (DELETE FROM t RETURNING *) SELECT * FROM a": "not_a_query",
-    "SELECT 1; DELETE FROM t": "not_a_query",
-    "COMMIT; DROP TABLE t": "not_a_query",
-    "SET VARIABLE x = 1": "not_a_query",
-    "SET threads = 8": "not_a_query",
-    "PREPARE p AS SELECT 1": "not_a_query",
-    "USE memory": "not_a_query",
-    "ATTACH ':memory:' AS m": "not_a_query",
-    "LOAD json": "not_a_query",
-    "INSTALL httpfs": "not_a_query",
-    "PRAGMA database_list": "not_a_query",
-    "CALL pragma_version()": "not_a_query",
-    "COPY t TO 'out.csv'": "not_a_query",
-    "EXPORT DATABASE 'out'": "not_a_query",
-    "EXPLAIN SELECT 1": "not_a_query",
-    "DESCRIBE t": "not_a_query",
-    "": "empty",
-    "/* nothing */": "empty",
-    "SELECT * FROM read_csv('/etc/passwd')": "runtime_error",
-    "SELECT * FROM read_text('/etc/passwd')": "runtime_error",
-    "SELECT * FROM glob('/*')": "runtime_error",
-    "SELECT * FROM query('SELECT 1')": "runtime_error",
-    "SELECT * FROM duckdb_settings()": "runtime_error",
-    "SELECT getenv('HOME')": "runtime_error",
-    "SELECT setseed(0.1)": "runtime_error",
-    "SELECT * FROM '/etc/passwd'": "unknown_table",
-    "SELECT * FROM 'https://example.invalid/x.parquet'": "runtime_error",
-    "SELECT * FROM connection": "unknown_table",
-    "SELECT z FROM t": "unknown_column",
-    "SELECT t.z FROM t": "unknown_column",
-    "SELECT nope.a FROM t": "unknown_table",
-    "SELECT FROM": "syntax",
-    "SELECT 'x": "syntax",
-    "SELECT '\x00'": "syntax",
-    "SELECT '\ud800'": "syntax",
-    "SELECT " + "(" * 3000 + "1" + ")" * 3000: "syntax",
-    "SELECT '" + "x" * 1_000_000 + "'": "syntax",
-    "SELECT CAST('x' AS INTEGER)": "runtime_error",
-    "SELECT * FROM range(5000)": "too_many_rows",
-    "SELECT repeat('a', 4000000000)": "memory",
-    "SELECT len(range(300000000))": "memory",
-}  # fmt: skip
-
 
 @pytest.fixture(scope="module")
 def sandbox():
@@ -80,29 +32,6 @@ def sandbox():
 
 def rows_of(result):
     return [r.rows for r in result.results["gold"]]
-
-
-CLEAN = [((None, None), (1, "x"), (2, "y")), ((7, "z"),)]
-
-
-def test_hostile_predictions_get_their_status_and_harm_nobody(sandbox):
-    jobs = [
-        Job(str(i), SCHEMA, DATABASES, {"hostile": sql, "gold": GOLD})
-        for i, sql in enumerate(HOSTILE)
-    ]
-    jobs.append(Job("last", SCHEMA, DATABASES, {"gold": GOLD}))
-    results = sandbox.run(jobs)
-    got = {
-        sql: {r.status.value for r in result.results["hostile"]}
-        for sql, result in zip(HOSTILE, results, strict=False)
-    }
-    wrong = {s[:60]: (got[s], want) for s, want in HOSTILE.items() if got[s] != {want}}
-    assert not wrong
-    for result in results:
-        ordered = [
-            tuple(sorted(r, key=lambda v: (v[0] is not None, v[0]))) for r in rows_of(result)
-        ]
-        assert ordered == CLEAN
 
 
 @pytest.mark.parametrize(
@@ -164,6 +93,74 @@ def test_a_killed_worker_loses_nothing():
         timer.join()
     assert {r.status for x in results for r in x.results["gold"]} == {ExecutionStatus.OK}
     assert all(rows_of(x)[1] == ((7, "z"),) for x in results)
+
+
+def test_jobs_are_drawn_while_others_run_and_may_be_followed_by_more():
+    drawn, seen = [], []
+
+    def jobs():
+        for number in range(30):
+            drawn.append(number)
+            yield Job(str(number), SCHEMA, DATABASES[:1], {"q": GOLD})
+
+    def take(result):
+        # At most the workers' own and the one being drawn are ahead of what has ended.
+        assert len(drawn) <= len(seen) + 2 * 4 + 2
+        seen.append(result.id)
+        if result.id == "3":
+            return Job("3, continued", SCHEMA, DATABASES[1:], {"q": GOLD})
+        return None
+
+    with Sandbox(LIMITS, workers=2) as opened:
+        opened.run_each(jobs(), take)
+    assert sorted(seen) == sorted([*map(str, range(30)), "3, continued"])
+
+
+def test_a_shared_database_is_the_same_for_all_its_queries():
+    schema = parse_schema("CREATE TABLE t (a INTEGER); CREATE TABLE u (a INTEGER)")
+    shared = Database("shared", {"t": [(1,), (2,)], "u": [(3,)]})
+    other = Database("other", {"t": [(9,)]})
+    jobs = [
+        Job(str(i), schema, (database,), {"q": f"SELECT SUM(a) FROM {table}"})
+        for i, (database, table) in enumerate(
+            [(shared, "t"), (shared, "u"), (shared, "t"), (other, "u"), (other, "t"), (shared, "u")]
+        )
+    ]
+    for workers in (1, 2):
+        with Sandbox(LIMITS, workers=workers) as opened:
+            results = opened.run(jobs)
+        sums = [r.results["q"][0].rows[0][0] for r in results]
+        # A table that the present database leaves empty keeps nothing of the one before.
+        assert sums == [3, 3, 3, None, 9, 3]
+
+
+def test_rows_are_loaded_as_sqlite_keeps_them():
+    schema = parse_schema("CREATE TABLE t (a INTEGER, b REAL, c VARCHAR, d VARCHAR)")
+    rows = [(1, 1, "x", 1), (None, 2.5, None, "2"), (3, None, "it's", 2.5), (4, 1e30, "", None)]
+    job = Job("j", schema, (Database("g", {"t": rows}),), {"q": "SELECT * FROM t"})
+    with Sandbox(LIMITS, workers=1) as opened:
+        (result,) = opened.run([job])
+    assert result.results["q"][0].rows == (
+        (1, 1.0, "x", "1"),
+        (None, 2.5, None, "2"),
+        (3, None, "it's", "2.5"),
+        (4, 1e30, "", None),
+    )
+
+
+def test_workers_that_are_always_killed_end_the_run_with_a_reason(monkeypatch):
+    class Doomed(process.WorkerProcess):
+        def __init__(self, *args):
+            super().__init__(*args)
+            os.kill(self.pid, signal.SIGKILL)
+
+    monkeypatch.setattr("sql_ft.execution.sandbox.WorkerProcess", Doomed)
+    monkeypatch.setattr("sql_ft.execution.sandbox.KILLED_STARTS", 5)
+    with (
+        Sandbox(LIMITS, workers=2) as opened,
+        pytest.raises(SandboxError, match="killed while they started"),
+    ):
+        opened.run([Job("j", SCHEMA, DATABASES, {"gold": GOLD})])
 
 
 def test_an_interrupted_run_leaves_no_worker_half_way():
