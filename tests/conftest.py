@@ -9,6 +9,6 @@ for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "PREFECT_API_URL"):
     os.environ.pop(name, None)
 
 # `pytest --hypothesis-profile=full` is the measured run; no deadline, machines differ.
-settings.register_profile("quick", max_examples=100, deadline=None)
+settings.register_profile("quick", max_examples=50, deadline=None)
 settings.register_profile("full", max_examples=1000, deadline=None)
 settings.load_profile("quick")

@@ -125,7 +125,10 @@ def quote_odd_names(sql: str, schema: Schema) -> str:
 
     def quote(match: re.Match[str]) -> str:
         name = match.group(2)
-        if name is None or (name.isdigit() and not _stands_for_column(match)):
+        if name is None:
+            return match.group()
+        ambiguous = name.isdigit() or name.upper() in _RESERVED
+        if ambiguous and not _stands_for_column(match):
             return match.group()
         return quote_name(name)
 
@@ -135,14 +138,24 @@ def quote_odd_names(sql: str, schema: Schema) -> str:
 def _is_odd(name: str) -> bool:
     """Neither a plain name nor only operators and brackets, which mean themselves."""
     if re.fullmatch(r"[A-Za-z_\u0080-\uffff][\w$]*", name) is not None:
-        return False
+        return name.upper() in _RESERVED
     return name.isdigit() or re.fullmatch(r"[\d\s.,()+\-*/%<>=!|&~]*", name) is None
 
 
-def _stands_for_column(match: re.Match[str]) -> bool:
-    """A number where a question's table has a column of that name (``2007 = 'won'``).
+# Reserved in SQLite, or read by sqlglot as something else; without those that are operators
+# or values themselves (NOT, NULL, CASE, EXISTS).
+_RESERVED = frozenset(
+    """ADD ALTER AS BETWEEN CHECK COLLATE COMMIT CONSTRAINT CREATE DEFAULT DEFERRABLE DELETE DROP
+    ELSE ESCAPE FOR FOREIGN FROM GROUP HAVING IN INDEX INSERT INTERSECT INTO IS JOIN LIMIT NATURAL
+    ON ORDER PRIMARY REFERENCES RETURNING SET TABLE THEN TO TRANSACTION UNION UNIQUE UPDATE USING
+    VALUES WHEN WHERE""".split()  # noqa: SIM905
+)
 
-    Only where a literal would say nothing: left of a comparison, selected, aggregated.
+
+def _stands_for_column(match: re.Match[str]) -> bool:
+    """A number or keyword where the schema has a column of that name (``from = 'Utah'``).
+
+    Only where nothing else can stand: left of a comparison, selected, aggregated.
     """
     before, after = match.string[: match.start()], match.string[match.end() :]
     if re.match(r"\s*([=<>]|!=|(NOT\s+)?(LIKE|IN|BETWEEN)\b|IS\b)", after, re.IGNORECASE):

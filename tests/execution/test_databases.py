@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from sql_ft.execution.databases import build_databases, build_report, strip_where
 from sql_ft.execution.dialect import parse_query
-from sql_ft.execution.mutants import generate_mutants
 from sql_ft.execution.probe import DuckdbProbe, SqliteProbe
 from sql_ft.execution.schema import infer_types, parse_schema
 
@@ -193,35 +192,3 @@ def test_strip_where_reaches_subqueries():
     _, tree = prepare(GOLDS[3])
     assert "WHERE" not in strip_where(tree).sql("sqlite")
     assert strip_where(parse_query("SELECT 1", parse_schema(DDL))) is None
-
-
-@pytest.mark.parametrize(
-    ("gold", "wanted"),
-    [
-        ("SELECT name FROM student WHERE age > 30",
-         ["SELECT name FROM student", "SELECT name FROM student WHERE age >= 30",
-          "SELECT name FROM student WHERE age > 31", "SELECT name FROM student WHERE age > 29",
-          "SELECT DISTINCT name FROM student WHERE age > 30",
-          'SELECT "student"."city" FROM student WHERE age > 30']),
-        ("SELECT DISTINCT city FROM student ORDER BY city LIMIT 2",
-         ["SELECT city FROM student ORDER BY city LIMIT 2",
-          "SELECT DISTINCT city FROM student ORDER BY city DESC LIMIT 2",
-          "SELECT DISTINCT city FROM student ORDER BY city",
-          "SELECT DISTINCT city FROM student ORDER BY city LIMIT 3"]),
-        ("SELECT MAX(age), COUNT(city) FROM student WHERE age = 1 OR id = 2",
-         ["SELECT MIN(age), COUNT(city) FROM student WHERE age = 1 OR id = 2",
-          "SELECT MAX(age), COUNT(DISTINCT city) FROM student WHERE age = 1 OR id = 2",
-          "SELECT MAX(age), COUNT(city) FROM student WHERE age = 1 AND id = 2",
-          "SELECT MAX(age), COUNT(city) FROM student WHERE id = 2"]),
-        ("SELECT sid FROM taken EXCEPT SELECT id FROM student",
-         ["SELECT sid FROM taken", "SELECT sid FROM taken INTERSECT SELECT id FROM student"]),
-    ],
-)  # fmt: skip
-def test_mutants(gold, wanted):
-    schema, tree = prepare(gold)
-    mutants = generate_mutants(tree, schema)
-    texts = [m.sql for m in mutants]
-    assert set(wanted) <= set(texts)
-    assert len(texts) == len(set(texts))
-    assert tree.sql("sqlite") not in texts
-    assert mutants == generate_mutants(tree, schema)

@@ -211,3 +211,20 @@ def test_names_that_mean_something_else_unquoted():
     assert sql == """SELECT "2007" FROM "t" WHERE "2007" = 'won' AND "a" IN (2007, 1)"""
     sql = translate("SELECT COUNT(2007) FROM t WHERE a BETWEEN 1 AND 2007 LIMIT 2007", schema).sql
     assert sql == 'SELECT COUNT("2007") FROM "t" WHERE "a" BETWEEN 1 AND 2007 LIMIT 2007'
+
+
+@pytest.mark.parametrize(
+    ("sql", "wanted"),
+    [
+        ("SELECT a FROM t WHERE from = 'Utah' AND a IN (1, 2)",
+         """SELECT "a" FROM "t" WHERE "from" = 'Utah' AND "a" IN (1, 2)"""),
+        ("SELECT MAX(for) FROM t WHERE a > 1 AND to < 5",
+         'SELECT MAX("for") FROM "t" WHERE "a" > 1 AND "to" < 5'),
+        ("SELECT a FROM t GROUP BY a ORDER BY a NULLS FIRST LIMIT 3",
+         'SELECT "a" FROM "t" GROUP BY "a" ORDER BY "a" NULLS FIRST LIMIT 3'),
+    ],
+)  # fmt: skip
+def test_reserved_words_as_columns(sql, wanted):
+    names = ("a", "from", "for", "drop", "to", "in", "group", "order", "limit")
+    columns = ", ".join(f'"{n}" {"VARCHAR" if n == "from" else "INT"}' for n in names)
+    assert translate(sql, parse_schema(f"CREATE TABLE t ({columns})")).sql == wanted
