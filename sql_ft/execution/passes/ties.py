@@ -34,11 +34,15 @@ def group_order(tree: exp.Expr, schema: Schema) -> exp.Expr:
             and not _indexed(select, keys, resolver)
         ):
             down = [bool(o.args.get("desc")) for o in order.expressions]
+        own = list(order.expressions) if order is not None else []
+        there = {ordered.this.sql().casefold() for ordered in own}
         added = [
             exp.Ordered(this=key.copy(), desc=desc, nulls_first=not desc)
             for key, desc in zip(keys, down, strict=True)
+            if key.sql().casefold() not in there
         ]
-        select.set("order", exp.Order(expressions=[*(order.expressions if order else ()), *added]))
+        if added:
+            select.set("order", exp.Order(expressions=[*own, *added]))
     return tree
 
 
