@@ -92,6 +92,13 @@ def score_arms(
             setting="evaluation.dialect",
             expected=repr(evaluation_set.dialect),
         )
+    if config.distinct != evaluation_set.distinct:
+        raise EvaluationError(
+            f"distinct {config.distinct!r}, but the evaluation set was built with "
+            f"{evaluation_set.distinct!r}",
+            setting="evaluation.distinct",
+            expected=repr(evaluation_set.distinct),
+        )
     cases = [
         Case(item, {arm: by_id.get(item.sample.id) for by_id, arm in indexed})
         for item in evaluation_set.entries
@@ -151,7 +158,7 @@ def _rule(cases: Sequence[Case], config: EvaluationConfig, progress: Progress) -
         # Translating one text takes as long as running another, so it is done while the
         # workers are busy. Neighbours on the same database share it.
         for case in sorted(cases, key=_shared_database(cases)):
-            read_texts(case, config.dialect)
+            read_texts(case, config)
             if case.open:
                 running[case.item.sample.id] = case
                 yield _job(case)

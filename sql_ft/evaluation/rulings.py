@@ -6,6 +6,7 @@ import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
 
+from sql_ft.config import EvaluationConfig
 from sql_ft.errors import SqlTranslationError
 from sql_ft.evaluation.adherence import unresolved_names
 from sql_ft.evaluation.evalset_storage import EvaluationItem
@@ -60,7 +61,7 @@ class Case:
     done: int = 0
 
 
-def read_texts(case: Case, dialect: str) -> None:
+def read_texts(case: Case, config: EvaluationConfig) -> None:
     """Rule on what needs no execution, and list what does."""
     item = case.item
     gold = None if item.schema is None else CanonicalGold(item.gold_sql, item.schema)
@@ -68,7 +69,7 @@ def read_texts(case: Case, dialect: str) -> None:
         text = prediction.predicted_sql if prediction is not None else ""
         if text in case.rulings or text in case.open:
             continue
-        ruling = _rule_unexecuted(item, prediction, gold, dialect)
+        ruling = _rule_unexecuted(item, prediction, gold, config)
         if isinstance(ruling, Open):
             case.open[text] = ruling
         else:
@@ -76,7 +77,10 @@ def read_texts(case: Case, dialect: str) -> None:
 
 
 def _rule_unexecuted(
-    item: EvaluationItem, prediction: Prediction | None, gold: CanonicalGold | None, dialect: str
+    item: EvaluationItem,
+    prediction: Prediction | None,
+    gold: CanonicalGold | None,
+    config: EvaluationConfig,
 ) -> Ruling | Open:
     """Ruling without execution where one is due: excluded, refused, or the gold itself."""
     if item.exclusion or item.schema is None or prediction is None or gold is None:
@@ -89,7 +93,9 @@ def _rule_unexecuted(
     try:
         with guard.equal_depth():
             text = prediction.predicted_sql
-            translated = translate(text, item.schema, dialect, note_passes=False)
+            translated = translate(
+                text, item.schema, config.dialect, distinct=config.distinct, note_passes=False
+            )
             # The passes write functions of their own; what they wrote is looked at once more.
             guard.check_tree(translated.tree)
             adheres = not unresolved_names(translated.source, item.schema)

@@ -19,14 +19,18 @@ from sql_ft.execution.fill import STYLES, Filler
 from sql_ft.execution.mutants import Mutant, generate_mutants
 from sql_ft.execution.pools import build_pools
 from sql_ft.execution.probe import Probe, open_probe
+from sql_ft.execution.seeds import seed_pools
 from sql_ft.execution.tables import Schema, create_sql
 from sql_ft.execution.ties import tie_variants
 from sql_ft.execution.usage import Usage
 from sql_ft.records import ExecutionResult, ExecutionStatus
 
 Row = tuple[Any, ...]
+REAL = "real"
+"""Name of a real database among those of a sample; generated ones are ``g0``, ``g1`` …"""
 MIN_CANDIDATES = 6
-MAX_CANDIDATES = 30
+MAX_CANDIDATES = 39
+"""Three times through the styles."""
 SHUFFLES = 2
 MANY_SHUFFLES = 8
 
@@ -106,6 +110,7 @@ def build_report(
     count: int = 4,
     seed: int = 0,
     dialect: str = "sqlite",
+    real: Database | None = None,
 ) -> DatabaseReport:
     """Build databases for one gold and say how well they tell.
 
@@ -113,14 +118,19 @@ def build_report(
         schema: With types inferred (`schema.infer_types`).
         gold_tree: `Translated.source` of the gold.
         question: Its numbers and quoted words become values too.
-        count: Most databases to keep.
+        count: Most databases to keep, `real` aside.
         seed: Same arguments, same rows, on any machine.
+        dialect: Of `gold_tree`.
+        real: Real rows: the first database, unless chance decides the gold on them, and
+            the source of values for the others.
     """
     sql = gold_tree.sql(dialect=dialect)
     usage = Usage(gold_tree, schema)
     # A string seeds through SHA-512, so hash randomisation does not reach the rows.
     rng = Random(f"{seed}\n{sql}\n{create_sql(schema)}")
     pools = build_pools(schema, usage, question, rng)
+    if real is not None:
+        seed_pools(pools, schema, real.rows, rng)
     dependencies = find_dependencies(gold_tree, schema, usage)
     graded = find_group_columns(gold_tree, schema, usage)
     filler = Filler(schema, gold_tree, pools, dependencies, graded)
@@ -140,8 +150,14 @@ def build_report(
     )
     candidates: list[_Candidate] = []
     error = ""
+    given: _Candidate | None = None
     with open_probe(schema, dialect) as probe:
-        for number in range(MAX_CANDIDATES):
+        if real is not None:
+            given = trial.judge(probe, real)
+            error = probe.error if given is None else ""
+            if given is not None:
+                trial.adds(given)
+        for number in range(MAX_CANDIDATES if count else 0):
             rows = filler.fill(STYLES[number % len(STYLES)], rng)
             judged = trial.judge(probe, Database(f"g{number}", rows))
             if judged is None:
@@ -153,7 +169,7 @@ def build_report(
                 candidates.append(trial.complete(probe, judged))
             if number + 1 >= MIN_CANDIDATES and trial.settled():
                 break
-    return _choose(candidates, mutants, equivalent, trial, count, error)
+    return _choose(given, candidates, mutants, equivalent, trial, count, error)
 
 
 def build_databases(
@@ -313,6 +329,7 @@ _STRICT = MatchRules(column_order="fixed")
 
 
 def _choose(
+    given: _Candidate | None,
     candidates: list[_Candidate],
     mutants: list[Mutant],
     equivalent: tuple[tuple[str, str], ...],
@@ -320,14 +337,21 @@ def _choose(
     count: int,
     error: str,
 ) -> DatabaseReport:
-    """Greedy: each next database kills the most mutants that still live."""
+    """Greedy: each next database kills the most mutants that still live.
+
+    The real one comes first where it is stable, and stands alone where nothing else is.
+    """
     stable = [c for c in candidates if c.stable]
-    usable = stable or candidates
-    chosen: list[_Candidate] = []
-    killed: set[int] = set()
-    shown_where = False
+    first = given is not None and (given.stable or not candidates)
+    usable = stable or ([] if given is not None and given.stable else candidates)
+    chosen: list[_Candidate] = [given] if given is not None and first else []
+    killed: set[int] = set().union(*(c.killed for c in chosen))
+    shown_where = any(c.where_matters for c in chosen)
+    count += len(chosen)
+    candidates = [*chosen, *candidates]
     while usable and len(chosen) < count:
-        gains = [_gain(c, bool(chosen), shown_where, killed) for c in usable]
+        shown = any(c.non_empty for c in chosen)
+        gains = [_gain(c, shown, shown_where, killed) for c in usable]
         best = usable[gains.index(max(gains))]
         chosen.append(best)
         usable = [c for c in usable if c is not best]
@@ -342,15 +366,15 @@ def _choose(
         tuple(mutants[i].name for i in ran if i in killed),
         tuple(mutants[i].name for i in ran if i not in killed),
         equivalent,
-        bool(stable),
+        bool(stable) or any(c.stable for c in chosen),
         error if not candidates else "",
     )
 
 
 def _gain(
-    candidate: _Candidate, has_first: bool, shown_where: bool, killed: set[int]
+    candidate: _Candidate, shown: bool, shown_where: bool, killed: set[int]
 ) -> tuple[int, int, int]:
     """What a candidate adds to those chosen; compared place by place."""
-    shows = int(not has_first and candidate.non_empty)
+    shows = int(not shown and candidate.non_empty)
     shows += int(candidate.where_matters and not shown_where)
     return shows, len(candidate.killed - killed), int(candidate.non_empty)

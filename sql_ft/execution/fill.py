@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from sql_ft.execution.constraints import MAX_ROWS, Record, Row, constrain
 from sql_ft.execution.plan import Plan, Test, choose
-from sql_ft.execution.pools import Pool
+from sql_ft.execution.pools import Pool, fit
 from sql_ft.execution.resolve import Resolver
 from sql_ft.execution.tables import Schema, Table
 from sql_ft.execution.usage import Key
@@ -35,7 +35,8 @@ class Style:
         graded: Groups get different numbers of rows.
         merged: Different keys share the values that follow them (two people of one name).
         orphans: A join gets many rows that find no partner.
-        empty: One table has no rows.
+        empty: One table that the gold asks has no rows.
+        twins: Every row comes twice, alike but for its keys.
     """
 
     null_rate: float
@@ -48,6 +49,7 @@ class Style:
     merged: bool = False
     orphans: bool = False
     empty: bool = False
+    twins: bool = False
 
 
 STYLES = (
@@ -62,6 +64,8 @@ STYLES = (
     Style(0.25, 0.3, 6, True, True, 0.0, orphans=True),
     Style(0.0, 0.5, 4, False, True, 0.0, graded=True, merged=True),
     Style(0.05, 0.4, 5, True, True, 0.5, empty=True),
+    Style(0.0, 0.95, 2, True, True, 0.0, twins=True),
+    Style(0.0, 0.7, 8, True, True, 0.0, graded=True, merged=True),
 )
 
 
@@ -79,6 +83,14 @@ class Filler:
         self.schema, self.tree, self.pools = schema, tree, pools
         self.dependencies, self.graded = dependencies, graded
         self._resolver = Resolver(tree, schema)
+        self._asked = sorted(
+            {
+                source.table.name
+                for env in self._resolver.envs.values()
+                for source in env.sources
+                if source.table is not None
+            }
+        )
         self._fresh = 0
 
     def fill(self, style: Style, rng: Random) -> dict[str, list[Row]]:
@@ -107,8 +119,10 @@ class Filler:
             self._grade(rows, rng)
         if style.dependent:
             self._follow(rows, style, rng)
+        if style.twins:
+            self._add_twins(rows)
         if style.empty:
-            rows[rng.choice(self.schema.tables).name].clear()
+            rows[rng.choice(self._asked or [t.name for t in self.schema.tables])].clear()
         return constrain(
             self.schema, rows, lambda table: self._noise(table, STYLES[0], rng, nulls=False)
         )
@@ -160,7 +174,8 @@ class Filler:
                         continue
                     if copy and column.unique:
                         continue
-                    row[column.name] = values[id(cell_found)]
+                    # Joined columns need not have one type.
+                    row[column.name] = fit(values[id(cell_found)], column.type)
                 rows[table.name].append(row)
 
     def _repeat(
@@ -258,18 +273,45 @@ class Filler:
 
     def _follow(self, rows: dict[str, list[Record]], style: Style, rng: Random) -> None:
         """Make each (table, key column, column) of `dependencies` a functional dependency."""
+        merged: dict[tuple[str, str], dict[Any, int]] = {}
         for name, key, column in self.dependencies:
             seen: dict[Any, Any] = {}
             if style.merged and rows[name]:
+                # One pick for all columns of a key, so that whole names agree.
+                picks = merged.setdefault((name, key), {})
                 shared = [rng.choice(rows[name])[column] for _ in range(2)]
                 found = self.schema.find(name)
                 own = found.find(column) if found is not None else None
                 if own is not None and own.nullable and rng.random() < 0.5:
                     shared[0] = None
-                for value in dict.fromkeys(row[key] for row in rows[name]):
-                    seen[value] = rng.choice(shared)
+                # One key alone and all others together, half the time: a name's rows are
+                # then more than those of any one id.
+                lone = rng.random() < 0.5
+                for number, value in enumerate(dict.fromkeys(r[key] for r in rows[name])):
+                    pick = int(number > 0) if lone else rng.randrange(2)
+                    seen[value] = shared[picks.setdefault(value, pick)]
             for row in rows[name]:
                 row[column] = seen.setdefault(row[key], row[column])
+
+    def _add_twins(self, rows: dict[str, list[Record]]) -> None:
+        """Every row once more, alike but for its keys, and joined to twins where it was joined.
+
+        Then the first row of any order ties with one that looks the same: LIMIT 1 is not
+        left to chance, and "all rows with the largest value" is another answer.
+        """
+        renamed: dict[tuple[int, Any], Any] = {}
+        for table in self.schema.tables:
+            own = {c.name for c in table.columns if c.unique} | set(table.primary_key[-1:])
+            for row in rows[table.name][: (MAX_ROWS - len(rows[table.name])) or None]:
+                twin = dict(row)
+                for name in own:
+                    pool = self.pools[table.name.casefold(), name.casefold()]
+                    place = (id(pool.source or pool), str(row[name]))
+                    if row[name] is not None and place not in renamed:
+                        self._fresh += 1
+                        renamed[place] = (pool.source or pool).fresh(self._fresh)
+                    twin[name] = fit(renamed.get(place), pool.type)
+                rows[table.name].append(twin)
 
 
 def _less(a: Any, b: Any) -> bool:

@@ -8,6 +8,7 @@ run here, after `guard`; predictions run in `sandbox`.
 from __future__ import annotations
 
 import sqlite3
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -17,7 +18,7 @@ import duckdb
 import sqlglot
 import sqlglot.errors
 
-from sql_ft.execution.tables import Schema, create_sql, quote_name
+from sql_ft.execution.tables import MIXED, Column, Schema, create_sql, quote_name
 from sql_ft.execution.worker import open_connection
 
 Rows = Mapping[str, Sequence[tuple[Any, ...]]]
@@ -25,6 +26,14 @@ MAX_STEPS = 2_000_000
 MAX_ROWS = 20_000
 _STEP = 50_000
 _SQLITE_TYPES = {"BIGINT": "INTEGER", "DOUBLE": "REAL", "VARCHAR": "TEXT", "BOOLEAN": "INTEGER"}
+
+
+def _declared(column: Column) -> str:
+    """SQLite type whose affinity is the column's own, or else that of its DuckDB type."""
+    if column.affinity == "BLOB":
+        return ""
+    own = "NUMERIC" if column.affinity == MIXED else column.affinity
+    return own or _SQLITE_TYPES.get(column.type, "TEXT")
 
 
 class Probe(Protocol):
@@ -88,9 +97,7 @@ class SqliteProbe(_Closing):
         self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 10_000_000)
         self._connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         for table in schema.tables:
-            columns = ", ".join(
-                f"{quote_name(c.name)} {_SQLITE_TYPES.get(c.type, 'TEXT')}" for c in table.columns
-            )
+            columns = ", ".join(f"{quote_name(c.name)} {_declared(c)}" for c in table.columns)
             self._connection.execute(f"CREATE TABLE {quote_name(table.name)} ({columns})")
         self._left = 0
         self._connection.set_progress_handler(self._tick, _STEP)
@@ -101,7 +108,8 @@ class SqliteProbe(_Closing):
 
     def load(self, rows: Rows) -> None:
         """Replace all rows."""
-        self._left = MAX_STEPS
+        # Steps are for queries; however many rows there are, they are ours.
+        self._left = sys.maxsize
         self._connection.execute("PRAGMA query_only = 0")
         self._connection.execute("BEGIN")
         for table in self.schema.tables:

@@ -188,11 +188,19 @@ class Resolver:
             return self.has_affinity(node.this)
         if isinstance(node, exp.Column):
             found = self.resolve(node)
+            if found is not None and found.column is not None and found.column.affinity == "BLOB":
+                return False
             return found is not None and (found.affinity or found.column is not None)
         if isinstance(node, exp.Subquery):
             outputs = self.outputs(node.this)
             return bool(outputs) and outputs[0].affinity
         return isinstance(node, (exp.Cast, exp.TryCast))
+
+    def stored_affinity(self, node: exp.Expr) -> str:
+        """`Column.affinity` of a base column, "" of anything else."""
+        inner = node.unnest()
+        found = self.resolve(inner) if isinstance(inner, exp.Column) else None
+        return found.column.affinity if found is not None and found.column is not None else ""
 
     def columns(self) -> Iterator[tuple[exp.Column, Resolved]]:
         """All columns of the query that resolve to a base table."""
@@ -376,19 +384,9 @@ _INTEGER_NODES = (
     exp.Mod, exp.IntDiv, exp.RowNumber, exp.BitwiseAnd, exp.BitwiseOr, exp.Unicode, exp.Sign,
 )  # fmt: skip
 _TEXT_NODES = (
-    exp.DPipe,
-    exp.Concat,
-    exp.Lower,
-    exp.Upper,
-    exp.Substring,
-    exp.Trim,
-    exp.Replace,
-    exp.GroupConcat,
-    exp.TimeToStr,
-    exp.Date,
-    exp.CurrentDate,
-    exp.CurrentTimestamp,
-)
+    exp.DPipe, exp.Concat, exp.Lower, exp.Upper, exp.Substring, exp.Trim, exp.Replace,
+    exp.GroupConcat, exp.TimeToStr, exp.Date, exp.CurrentDate, exp.CurrentTimestamp,
+)  # fmt: skip
 _ANONYMOUS = {
     "TOTAL": REAL, "JULIANDAY": REAL, "DATE": TEXT, "TIME": TEXT, "DATETIME": TEXT,
     "STRFTIME": TEXT, "PRINTF": TEXT, "FORMAT": TEXT, "TYPEOF": TEXT, "CHAR": TEXT, "HEX": TEXT,

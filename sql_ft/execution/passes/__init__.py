@@ -20,6 +20,7 @@ from sql_ft.execution.passes.arithmetic import (
 from sql_ft.execution.passes.comparisons import compare_across_types, unify_branches
 from sql_ft.execution.passes.dates import date_functions
 from sql_ft.execution.passes.grouping import bare_columns, distinct_order
+from sql_ft.execution.passes.mixed import mixed_extremes, mixed_order
 from sql_ft.execution.passes.shape import (
     conditions,
     constant_order_keys,
@@ -29,6 +30,7 @@ from sql_ft.execution.passes.shape import (
     single_row_subqueries,
 )
 from sql_ft.execution.passes.text import aggregates, case_insensitive_like, text_functions
+from sql_ft.execution.passes.ties import group_order
 from sql_ft.execution.tables import Schema
 
 Pass = Callable[[exp.Expr, Schema], exp.Expr]
@@ -36,6 +38,7 @@ Pass = Callable[[exp.Expr, Schema], exp.Expr]
 SQLITE_PASSES: tuple[Pass, ...] = (
     late_conditions,
     constant_order_keys,
+    group_order,
     limits,
     single_row_subqueries,
     # Before the passes that wrap columns: they look for columns as written.
@@ -48,6 +51,8 @@ SQLITE_PASSES: tuple[Pass, ...] = (
     unify_branches,
     set_operation_types,
     compare_across_types,
+    mixed_order,
+    mixed_extremes,
     text_as_numbers,
     divisions,
     text_functions,
