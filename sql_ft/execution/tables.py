@@ -16,6 +16,8 @@ class Column:
         declared_type: The type as the DDL wrote it ("" if it wrote none).
         nullable: False for NOT NULL and primary-key columns.
         unique: True if the column alone is declared UNIQUE or is the primary key.
+        affinity: SQLite's affinity of a column whose values were read (`sql_ft.data.sqlite_file`);
+            "" where `type` tells it.
     """
 
     name: str
@@ -23,6 +25,7 @@ class Column:
     declared_type: str = ""
     nullable: bool = True
     unique: bool = False
+    affinity: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
