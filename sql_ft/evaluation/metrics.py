@@ -238,14 +238,17 @@ def _slices(
     tags = {sample.id: sample.tags for sample in samples}
     counts: dict[str, dict[str, list[int]]] = {}
     for verdict in scored:
-        values = [(tag, (value,)) for tag, value in tags.get(verdict.sample_id, {}).items()]
-        values += [(tag, tuple(v)) for tag, v in gold_slices.get(verdict.sample_id, {}).items()]
-        for tag, value in ((tag, value) for tag, of_tag in values for value in of_tag):
+        pairs = list(tags.get(verdict.sample_id, {}).items())
+        for tag, of_gold in gold_slices.get(verdict.sample_id, {}).items():
+            pairs += [(tag, value) for value in of_gold]
+        for tag, value in pairs:
             hits_and_n = counts.setdefault(tag, {}).setdefault(value, [0, 0])
             hits_and_n[0] += int(verdict.correct)
             hits_and_n[1] += 1
     return {
         tag: {value: Rate.of(hits, n) for value, (hits, n) in sorted(values.items())}
         for tag, values in sorted(counts.items())
+        # A tag that never repeats is an id, however few rows there are.
         if len(values) <= MAX_SLICE_VALUES
+        and (len(values) == 1 or any(n > 1 for _, n in values.values()))
     }

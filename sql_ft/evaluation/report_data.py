@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sql_ft.errors import EvaluationError
 from sql_ft.evaluation.examples import EXAMPLES
 from sql_ft.evaluation.metrics import ArmSummary
+from sql_ft.evaluation.sql_features import CLAUSES, HARDNESS_ORDER
 from sql_ft.records import Check, Decision, Outcome, Prediction, Sample, Verdict
 
 ARM_LABELS = {
@@ -19,6 +20,31 @@ ARM_LABELS = {
     "candidate": "candidate",
 }
 """Arms in the order in which they are shown; others follow in their own order."""
+
+MAX_FILTER_VALUES = 40
+"""A slice with more values than this is no filter of the page."""
+
+FAILURE_TEXTS = {
+    "error:empty": "no SQL in the answer",
+    "error:memory": "needed more memory than the limit",
+    "error:not_a_query": "not one read-only query",
+    "error:runtime_error": "failed while running",
+    "error:syntax": "cannot be parsed",
+    "error:timeout": "ran longer than the limit",
+    "error:too_many_rows": "returned more rows than the limit",
+    "error:unknown_column": "names a column that does not exist",
+    "error:unknown_table": "names a table that does not exist",
+    "wrong_result:column_count": "another number of columns",
+    "wrong_result:order_differs": "the right rows in the wrong order",
+    "wrong_result:row_count": "another number of rows",
+    "wrong_result:rows_differ": "other values",
+}
+"""Kind of failure → what it means, for a reader."""
+
+_VALUE_ORDER = {
+    value: place
+    for place, value in enumerate((*CLAUSES, *HARDNESS_ORDER, "simple", "moderate", "challenging"))
+}
 
 _TOKENS = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\w+|\s+|[^\w\s]")
 
@@ -33,12 +59,16 @@ class Comparison:
         after: The candidate's verdict.
         change: ``gained``, ``lost``, ``both_right``, ``both_wrong``, ``right``,
             ``wrong`` or ``excluded``.
+        slices: Slice → values of this question.
+        written: Arm → SQL as the arm wrote it; without an entry it is not known.
     """
 
     sample: Sample
     before: Verdict | None
     after: Verdict
     change: str
+    slices: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    written: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,6 +119,7 @@ def build_report_data(
     predictions: Mapping[str, Sequence[Prediction]] | None = None,
     stats: Mapping[str, Mapping[str, float]] | None = None,
     decision: Decision | None = None,
+    gold_slices: Mapping[str, Mapping[str, tuple[str, ...]]] | None = None,
     facts: Mapping[str, str] | None = None,
 ) -> ReportData:
     """Put a report together.
@@ -98,9 +129,11 @@ def build_report_data(
         samples: Of the evaluation set.
         summaries: Arm → `summarize` of its verdicts.
         verdicts: Arm → verdicts, the same arms.
-        predictions: Arm → predictions; the answers to `EXAMPLES` are taken from them.
+        predictions: Arm → predictions; the answers to `EXAMPLES` and the SQL as written
+            are taken from them.
         stats: Arm → figures of generation.
         decision: The gate's decision.
+        gold_slices: Sample id → slice → values, besides the samples' own tags.
         facts: Label → text for the head of the report.
 
     Raises:
@@ -117,6 +150,10 @@ def build_report_data(
     if len(arms) > 1:
         named = decision.reference_arm if decision is not None else ""
         reference = named if named in arms else arms[0]
+    written = {
+        arm: {p.sample_id: p.predicted_sql for p in of_arm}
+        for arm, of_arm in (predictions or {}).items()
+    }
     return ReportData(
         title=title,
         arms=arms,
@@ -124,7 +161,21 @@ def build_report_data(
         stats=stats or {},
         decision=decision,
         reference_arm=reference,
-        comparisons=tuple(_compare(samples, verdicts, reference, arms[-1])),
+        comparisons=tuple(
+            dataclasses.replace(
+                comparison,
+                slices={
+                    **{tag: (value,) for tag, value in comparison.sample.tags.items()},
+                    **(gold_slices or {}).get(comparison.sample.id, {}),
+                },
+                written={
+                    arm: texts[comparison.sample.id]
+                    for arm, texts in written.items()
+                    if comparison.sample.id in texts
+                },
+            )
+            for comparison in _compare(samples, verdicts, reference, arms[-1])
+        ),
         examples=_example_answers(arms, predictions or {}),
         facts=facts or {},
     )
@@ -145,6 +196,7 @@ def arm_rows(data: ReportData) -> list[tuple[str, list[str]]]:
         ("valid SQL", [format_rate(s.valid_sql_rate) for s in summaries]),
         ("schema adherence", [format_rate(s.schema_adherence) for s in summaries]),
         ("format consistency", [format_rate(s.format_consistency) for s in summaries]),
+        ("canonical match", [format_rate(s.canonical_match) for s in summaries]),
         ("cut at max_new_tokens", [format_rate(s.truncated_share) for s in summaries]),
         ("questions scored", [f"{s.n_scored} of {s.n}" for s in summaries]),
         ("tokens/s", [_stat(data, arm, "tokens_per_second") for arm in data.arms]),
@@ -197,6 +249,18 @@ def mark_differences(reference: str, text: str) -> list[tuple[str, bool]]:
         else:
             pieces.append((token, marked))
     return pieces
+
+
+def slice_label(tag: str) -> str:
+    """Name of a slice as a reader sees it."""
+    return {"clause": "clause of the gold", "spider_hardness": "hardness (Spider's rule)"}.get(
+        tag, tag.replace("_", " ")
+    )
+
+
+def ordered_values(values: Iterable[str]) -> list[str]:
+    """Values of a slice: those with an order of their own in it, else by name."""
+    return sorted(values, key=lambda value: (_VALUE_ORDER.get(value, len(_VALUE_ORDER)), value))
 
 
 def _interval(summary: ArmSummary) -> str:
