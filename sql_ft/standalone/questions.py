@@ -85,15 +85,17 @@ def load_questions(
             return _from_rows(place, data or DataConfig())
         return _from_layout(place, layout, dialect, progress)
     except DataError as error:
-        # The readers name the setting of a training run; here the file came by option.
+        # The readers name settings of a training run; here the file came by option.
         setting = (error.setting or SETTING).replace("data.path", SETTING)
+        if SETTING not in setting:
+            setting = f"{SETTING}, {setting}"
         raise DataError(error.message, setting=setting, expected=error.expected) from None
 
 
 def build_set(
     questions: Questions,
     config: EvaluationConfig,
-    out_dir: Path,
+    out_dir: Path | str,
     progress: Progress | None = None,
 ) -> EvaluationSet:
     """Freeze the questions into an evaluation set, or load it if the folder holds this one.
@@ -101,7 +103,7 @@ def build_set(
     Raises:
         EvaluationError: As `build_evaluation_set`.
     """
-    return build_evaluation_set(questions.samples, config, out_dir, progress)
+    return build_evaluation_set(questions.samples, config, Path(out_dir), progress)
 
 
 def set_key(questions: Questions, config: EvaluationConfig) -> str:
