@@ -145,7 +145,9 @@ class EvaluationConfig(_Section):
     """How gold and predicted SQL are executed and compared."""
 
     dialect: str = Field("sqlite", description="dialect of gold and predicted SQL (sqlglot name)")
-    databases_per_sample: int = Field(4, ge=1, le=64)
+    databases_per_sample: int = Field(
+        4, ge=0, le=64, description="generated ones; 0 only where real databases exist"
+    )
     database_seed: int = Field(0, ge=0, le=2**32 - 1)
     workers: int = Field(0, ge=0, le=256, description="sandbox processes; 0: one per core")
     query_timeout_s: float = Field(5.0, gt=0.0, le=600.0)
@@ -155,6 +157,10 @@ class EvaluationConfig(_Section):
         "free", description="free: predicted columns may stand in another order"
     )
     float_relative_tolerance: float = Field(1e-6, ge=0.0, le=0.1)
+    distinct: Literal["strict", "official"] = Field(
+        "strict",
+        description="official: left out of gold and prediction, as Spider's evaluator does",
+    )
 
 
 class PromotionConfig(_Section):

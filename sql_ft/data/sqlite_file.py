@@ -13,8 +13,8 @@ from pathlib import Path
 
 from sql_ft.data.sqlite_rows import read_rows
 from sql_ft.errors import DataError
-from sql_ft.execution.databases import Database
-from sql_ft.execution.real import REAL, RealDatabase
+from sql_ft.execution.databases import REAL, Database
+from sql_ft.execution.real import RealDatabase
 from sql_ft.execution.schema import normalize_type
 from sql_ft.execution.tables import Column, ForeignKey, Schema, Table, quote_name
 

@@ -15,13 +15,14 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import sql_ft
 from sql_ft.config import EvaluationConfig
 from sql_ft.errors import EvaluationError
 from sql_ft.evaluation.drafts import Draft, draft_sample
+from sql_ft.execution.real import RealDatabase
 from sql_ft.records import Sample
 
 MIN_SAMPLES_PER_WORKER = 25
@@ -31,7 +32,10 @@ _Message = tuple[int, Draft | None]
 
 
 def draft_all(
-    samples: Sequence[Sample], config: EvaluationConfig, progress: Callable[[int, int], None]
+    samples: Sequence[Sample],
+    config: EvaluationConfig,
+    progress: Callable[[int, int], None],
+    databases: Mapping[str, RealDatabase] | None = None,
 ) -> list[Draft]:
     """Draft every sample; the result does not depend on the number of workers.
 
@@ -39,19 +43,21 @@ def draft_all(
         samples: In any order, which the result keeps.
         config: `workers` processes at most; 0: one per core.
         progress: Called with (done, total).
+        databases: `Sample.schema_group` → its real database.
 
     Raises:
         EvaluationError: A worker died.
     """
+    databases = databases or {}
     wanted = config.workers or os.cpu_count() or 1
     workers = min(wanted, len(samples) // MIN_SAMPLES_PER_WORKER)
     if workers < 2:
         drafts = []
         for done, sample in enumerate(samples, start=1):
-            drafts.append(draft_sample(sample, config))
+            drafts.append(draft_sample(sample, config, databases.get(sample.schema_group)))
             progress(done, len(samples))
         return drafts
-    return _draft_in_processes(samples, config, progress, workers)
+    return _draft_in_processes(samples, config, progress, workers, databases)
 
 
 def _draft_in_processes(
@@ -59,6 +65,7 @@ def _draft_in_processes(
     config: EvaluationConfig,
     progress: Callable[[int, int], None],
     workers: int,
+    databases: Mapping[str, RealDatabase],
 ) -> list[Draft]:
     shares = [range(first, len(samples), workers) for first in range(workers)]
     messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
@@ -66,7 +73,7 @@ def _draft_in_processes(
     threads = [
         threading.Thread(
             target=_converse,
-            args=(process, share, [samples[i] for i in share], config, messages),
+            args=(process, share, [samples[i] for i in share], config, databases, messages),
             daemon=True,
         )
         for process, share in zip(processes, shares, strict=True)
@@ -113,6 +120,7 @@ def _converse(
     share: range,
     samples: Sequence[Sample],
     config: EvaluationConfig,
+    databases: Mapping[str, RealDatabase],
     messages: queue.SimpleQueue[_Message],
 ) -> None:
     """Send one worker its samples and pass on what it answers, in order."""
@@ -121,7 +129,9 @@ def _converse(
     answered = 0
     try:
         with process.stdin, process.stdout:
-            pickle.dump((config.model_dump(), list(samples)), process.stdin)
+            groups = {sample.schema_group for sample in samples}
+            needed = {name: real for name, real in databases.items() if name in groups}
+            pickle.dump((config.model_dump(), list(samples), needed), process.stdin)
             process.stdin.flush()
             for index in share:
                 messages.put((index, pickle.load(process.stdout)))
@@ -134,13 +144,14 @@ def _converse(
 
 def main() -> None:
     """Worker: read samples from standard input, write drafts to standard output."""
-    settings, samples = pickle.load(sys.stdin.buffer)
+    settings, samples, databases = pickle.load(sys.stdin.buffer)
     config = EvaluationConfig(**settings)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     # Nothing that a library prints may come between two answers.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     for sample in samples:
-        pickle.dump(draft_sample(sample, config), answers)
+        draft = draft_sample(sample, config, databases.get(sample.schema_group))
+        pickle.dump(draft, answers)
         answers.flush()
 
 

@@ -11,8 +11,9 @@ from sql_ft.config import EvaluationConfig
 from sql_ft.errors import SchemaError, SqlTranslationError
 from sql_ft.evaluation.evalset_storage import EvaluationItem
 from sql_ft.execution.compare import is_ordered, order_key_positions
-from sql_ft.execution.databases import Database, build_report, strip_where
+from sql_ft.execution.databases import REAL, Database, build_report, strip_where
 from sql_ft.execution.dialect import parse_query, translate
+from sql_ft.execution.real import RealDatabase
 from sql_ft.execution.schema import Schema, infer_types, parse_schema
 from sql_ft.records import Sample
 
@@ -24,7 +25,8 @@ class Draft:
     """An item whose gold has not run yet.
 
     Attributes:
-        item: The item, without gold results; excluded already if anything failed.
+        item: The item, without gold results; excluded already if anything failed. A real
+            database among its databases stands there by name alone.
         no_where_sql: The gold without its WHERE, in DuckDB's dialect; "" if it has none.
     """
 
@@ -32,24 +34,33 @@ class Draft:
     no_where_sql: str = ""
 
 
-def draft_sample(sample: Sample, config: EvaluationConfig) -> Draft:
+def draft_sample(
+    sample: Sample, config: EvaluationConfig, real: RealDatabase | None = None
+) -> Draft:
     """Schema, translation and databases of one sample.
 
     Whatever fails excludes the sample with a reason; nothing is raised.
+
+    Args:
+        sample: Question and gold.
+        config: Dialect, matching and databases.
+        real: The database that the question is about, where there is one: its schema holds
+            as it is, and it becomes the first database unless chance decides the gold on it.
+            Without one, the schema is `Sample.context`, with types as the gold uses them.
     """
     item = EvaluationItem(sample=sample, gold_sql=sample.gold_sql)
     try:
-        declared = parse_schema(sample.context, config.dialect)
-        source = parse_query(sample.gold_sql, declared, config.dialect)
-        schema = infer_types(declared, source)
-        gold = translate(sample.gold_sql, schema, config.dialect)
+        schema = real.schema if real is not None else _read_schema(sample, config)
+        gold = translate(sample.gold_sql, schema, config.dialect, distinct=config.distinct)
         telling = build_report(
             schema,
             gold.source,
-            sample.question,
+            # BIRD says in its evidence which values a question means.
+            f"{sample.question} {sample.tags.get('evidence', '')}",
             count=config.databases_per_sample,
             seed=config.database_seed,
             dialect=config.dialect,
+            real=real.database if real is not None else None,
         )
         stripped = strip_where(gold.source)
         no_where = "" if stripped is None else _retranslate(stripped, schema, config)
@@ -57,11 +68,12 @@ def draft_sample(sample: Sample, config: EvaluationConfig) -> Draft:
             item,
             schema=schema,
             gold_sql=gold.sql,
-            ordered=is_ordered(gold.tree),
-            order_keys=order_key_positions(gold.tree),
+            # Of the source: the translation adds keys of its own.
+            ordered=is_ordered(gold.source),
+            order_keys=order_key_positions(gold.source),
             # A gold that fails everywhere has no databases; it still runs once, on empty
             # tables, so that the engine says what is wrong with it.
-            databases=tuple(telling.databases) or (Database("empty", {}),),
+            databases=tuple(_marked(d) for d in telling.databases) or (Database("empty", {}),),
             deterministic=telling.deterministic,
             mutants_total=telling.mutants_total,
             mutants_killed=telling.mutants_killed,
@@ -80,10 +92,22 @@ def draft_sample(sample: Sample, config: EvaluationConfig) -> Draft:
     return Draft(drafted, no_where)
 
 
+def _read_schema(sample: Sample, config: EvaluationConfig) -> Schema:
+    declared = parse_schema(sample.context, config.dialect)
+    source = parse_query(sample.gold_sql, declared, config.dialect, distinct=config.distinct)
+    return infer_types(declared, source)
+
+
+def _marked(database: Database) -> Database:
+    """A real database without its rows: the parent has them, once for all its samples."""
+    return Database(REAL, {}) if database.name == REAL else database
+
+
 def exclude(item: EvaluationItem, reason: str, detail: str) -> EvaluationItem:
     """The item, set aside with a reason."""
     return dataclasses.replace(item, exclusion=reason, exclusion_detail=detail)
 
 
 def _retranslate(query: exp.Expr, schema: Schema, config: EvaluationConfig) -> str:
-    return translate(query.sql(dialect=config.dialect), schema, config.dialect).sql
+    text = query.sql(dialect=config.dialect)
+    return translate(text, schema, config.dialect, distinct=config.distinct).sql

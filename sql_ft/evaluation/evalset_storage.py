@@ -1,7 +1,8 @@
 """An evaluation set as values, and as a folder that anyone can read.
 
 ``items.parquet`` holds one row a sample (nested values as JSON text, cells as in
-`sql_ft.execution.wire`); ``manifest.json``, written last, holds the hashes. The set's `hash`
+`sql_ft.execution.wire`), ``databases.parquet`` the real databases that samples share, and
+``manifest.json``, written last, the hashes. The set's `hash`
 covers the content, not the bytes of the Parquet file, so that another version of the
 writer gives the same hash.
 """
@@ -21,13 +22,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sql_ft.errors import EvaluationError
+from sql_ft.evaluation.stored_databases import SharedDatabases
 from sql_ft.execution import wire
 from sql_ft.execution.databases import Database
 from sql_ft.execution.schema import Column, ForeignKey, Schema, Table
 from sql_ft.records import ExecutionResult, ExecutionStatus, Sample, content_hash
 
-ITEMS_FILE, MANIFEST_FILE = "items.parquet", "manifest.json"
-FORMAT = 1
+ITEMS_FILE, DATABASES_FILE, MANIFEST_FILE = "items.parquet", "databases.parquet", "manifest.json"
+FORMAT = 2
 """Layout of the folder; another one is not read."""
 
 _TEXT_COLUMNS = (
@@ -89,11 +91,13 @@ class EvaluationSet:
         entries: One per sample, the excluded ones included.
         dialect: Dialect of gold and predicted SQL.
         key: Hash of what the set was built from; see `evalset.evaluation_set_key`.
+        distinct: ``official`` if every DISTINCT was left out of the golds.
     """
 
     entries: tuple[EvaluationItem, ...]
     dialect: str
     key: str
+    distinct: str = "strict"
 
     @functools.cached_property
     def items(self) -> tuple[EvaluationItem, ...]:
@@ -112,8 +116,11 @@ class EvaluationSet:
     @functools.cached_property
     def hash(self) -> str:
         """SHA-256 over everything frozen: samples, golds, databases, results, exclusions."""
-        rows = [_to_row(item) for item in self.entries]
-        return content_hash({"format": FORMAT, "dialect": self.dialect, "items": rows})
+        shared = SharedDatabases()
+        rows = [_to_row(item, shared) for item in self.entries]
+        return content_hash(
+            {"format": FORMAT, "dialect": self.dialect, "distinct": self.distinct, "items": rows}
+        )
 
 
 def write_evaluation_set(
@@ -124,25 +131,29 @@ def write_evaluation_set(
     Raises:
         EvaluationError: The folder cannot be written.
     """
-    rows = [_to_row(item) for item in evaluation_set.entries]
+    shared = SharedDatabases()
+    rows = [_to_row(item, shared) for item in evaluation_set.entries]
     names = (*_TEXT_COLUMNS, *_JSON_COLUMNS)
     table = pa.table({n: pa.array([row[n] for row in rows], pa.string()) for n in names})
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        partial = out_dir / f"{ITEMS_FILE}.partial"
-        pq.write_table(table, partial, compression="zstd")
-        digest = hashlib.sha256(partial.read_bytes()).hexdigest()
-        partial.replace(out_dir / ITEMS_FILE)
+        digests = {}
+        for name, content in ((DATABASES_FILE, shared.to_table()), (ITEMS_FILE, table)):
+            partial = out_dir / f"{name}.partial"
+            pq.write_table(content, partial, compression="zstd")
+            digests[name] = hashlib.sha256(partial.read_bytes()).hexdigest()
+            partial.replace(out_dir / name)
         manifest = {
             "format": FORMAT,
             "key": evaluation_set.key,
             "hash": evaluation_set.hash,
             "dialect": evaluation_set.dialect,
+            "distinct": evaluation_set.distinct,
             "n_samples": len(evaluation_set.entries),
             "n_scored": len(evaluation_set.items),
             "excluded": dict(Counter(i.exclusion for i in evaluation_set.entries if i.exclusion)),
             "versions": dict(versions),
-            "files": {ITEMS_FILE: digest},
+            "files": digests,
         }
         partial = out_dir / f"{MANIFEST_FILE}.partial"
         partial.write_text(json.dumps(manifest, indent=1, sort_keys=True), encoding="utf-8")
@@ -174,20 +185,22 @@ def load_evaluation_set(out_dir: Path) -> EvaluationSet:
             f"no evaluation set in {out_dir}", expected=f"a folder with {MANIFEST_FILE}"
         )
     manifest = _read_manifest(out_dir)
+    contents = {name: _read_file(out_dir, name, manifest) for name in (DATABASES_FILE, ITEMS_FILE)}
+    name = DATABASES_FILE
     try:
-        data = (out_dir / ITEMS_FILE).read_bytes()
-    except OSError as error:
-        raise _damaged(out_dir, f"{ITEMS_FILE} cannot be read: {error}") from error
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != manifest["files"].get(ITEMS_FILE):
-        raise _damaged(out_dir, f"{ITEMS_FILE} does not match the hash in {MANIFEST_FILE}")
-    try:
-        rows = pq.read_table(pa.BufferReader(data)).to_pylist()
-        entries = tuple(_from_row(row) for row in rows)
+        shared = SharedDatabases.from_rows(
+            pq.read_table(pa.BufferReader(contents[name])).to_pylist()
+        )
+        name = ITEMS_FILE
+        rows = pq.read_table(pa.BufferReader(contents[name])).to_pylist()
+        entries = tuple(_from_row(row, shared) for row in rows)
     except (pa.ArrowException, KeyError, TypeError, ValueError, EvaluationError) as error:
-        raise _damaged(out_dir, f"{ITEMS_FILE} cannot be understood: {error}") from error
+        raise _damaged(out_dir, f"{name} cannot be understood: {error}") from error
     loaded = EvaluationSet(
-        entries=entries, dialect=str(manifest["dialect"]), key=str(manifest["key"])
+        entries=entries,
+        dialect=str(manifest["dialect"]),
+        key=str(manifest["key"]),
+        distinct=str(manifest["distinct"]),
     )
     if loaded.hash != manifest["hash"]:
         raise _damaged(
@@ -198,12 +211,24 @@ def load_evaluation_set(out_dir: Path) -> EvaluationSet:
     return loaded
 
 
+def _read_file(out_dir: Path, name: str, manifest: Mapping[str, Any]) -> bytes:
+    try:
+        data = (out_dir / name).read_bytes()
+    except OSError as error:
+        raise _damaged(out_dir, f"{name} cannot be read: {error}") from error
+    if hashlib.sha256(data).hexdigest() != manifest["files"].get(name):
+        raise _damaged(out_dir, f"{name} does not match the hash in {MANIFEST_FILE}")
+    return data
+
+
 def _read_manifest(out_dir: Path) -> dict[str, Any]:
     try:
         manifest = json.loads((out_dir / MANIFEST_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise _damaged(out_dir, f"{MANIFEST_FILE} cannot be read: {error}") from error
     wanted = {"format", "key", "hash", "dialect", "files"}
+    if isinstance(manifest, dict) and manifest.get("format") == FORMAT:
+        wanted |= {"distinct"}
     if not isinstance(manifest, dict) or not wanted <= manifest.keys():
         raise _damaged(out_dir, f"{MANIFEST_FILE} lacks {', '.join(sorted(wanted))}")
     if manifest["format"] != FORMAT or not isinstance(manifest["files"], dict):
@@ -221,17 +246,11 @@ def _damaged(out_dir: Path, what: str) -> EvaluationError:
     )
 
 
-def _to_row(item: EvaluationItem) -> dict[str, str]:
+def _to_row(item: EvaluationItem, shared: SharedDatabases) -> dict[str, str]:
     nested = {
         "tags": dict(sorted(item.sample.tags.items())),
         "schema": None if item.schema is None else dataclasses.asdict(item.schema),
-        "databases": [
-            {
-                "name": database.name,
-                "rows": {table: wire.encode_rows(rows) for table, rows in database.rows.items()},
-            }
-            for database in item.databases
-        ],
+        "databases": [shared.encode(database) for database in item.databases],
         "gold_results": [
             {
                 "columns": list(result.columns),
@@ -267,7 +286,7 @@ def _to_row(item: EvaluationItem) -> dict[str, str]:
     return safe | {name: json.dumps(value, ensure_ascii=True) for name, value in nested.items()}
 
 
-def _from_row(row: Mapping[str, Any]) -> EvaluationItem:
+def _from_row(row: Mapping[str, Any], shared: SharedDatabases) -> EvaluationItem:
     nested = {name: json.loads(row[name]) for name in _JSON_COLUMNS}
     return EvaluationItem(
         sample=Sample(
@@ -284,15 +303,7 @@ def _from_row(row: Mapping[str, Any]) -> EvaluationItem:
         schema=None if nested["schema"] is None else _to_schema(nested["schema"]),
         ordered=nested["order"]["ordered"],
         order_keys=None if nested["order"]["keys"] is None else tuple(nested["order"]["keys"]),
-        databases=tuple(
-            Database(
-                name=database["name"],
-                rows={
-                    table: list(wire.decode_rows(rows)) for table, rows in database["rows"].items()
-                },
-            )
-            for database in nested["databases"]
-        ),
+        databases=tuple(shared.decode(database) for database in nested["databases"]),
         gold_results=tuple(
             ExecutionResult(
                 status=ExecutionStatus.OK,

@@ -81,12 +81,19 @@ def score_predictions(
             setting="evaluation.dialect",
             expected=repr(evaluation_set.dialect),
         )
+    if config.distinct != evaluation_set.distinct:
+        raise EvaluationError(
+            f"distinct {config.distinct!r}, but the evaluation set was built with "
+            f"{evaluation_set.distinct!r}",
+            setting="evaluation.distinct",
+            expected=repr(evaluation_set.distinct),
+        )
     total = len(evaluation_set.entries)
     report = progress or _silent
     verdicts: dict[str, Verdict] = {}
     waiting: list[_Open] = []
     for item in evaluation_set.entries:
-        decided = _decide_unexecuted(item, by_id.get(item.sample.id), arm, config.dialect)
+        decided = _decide_unexecuted(item, by_id.get(item.sample.id), arm, config)
         if isinstance(decided, Verdict):
             verdicts[item.sample.id] = decided
         else:
@@ -129,7 +136,7 @@ def _index(
 
 
 def _decide_unexecuted(
-    item: EvaluationItem, prediction: Prediction | None, arm: str, dialect: str
+    item: EvaluationItem, prediction: Prediction | None, arm: str, config: EvaluationConfig
 ) -> Verdict | _Open:
     """Verdict without execution where one is due: excluded, refused, or the gold itself."""
     if item.exclusion or item.schema is None or prediction is None:
@@ -143,7 +150,9 @@ def _decide_unexecuted(
             detail=item.exclusion_detail,
         )
     try:
-        translated = translate(prediction.predicted_sql, item.schema, dialect)
+        translated = translate(
+            prediction.predicted_sql, item.schema, config.dialect, distinct=config.distinct
+        )
         adheres = not unresolved_names(translated.source, item.schema)
     except SqlTranslationError as error:
         status = ExecutionStatus(error.status)

@@ -19,12 +19,15 @@ from sql_ft.execution.fill import STYLES, Filler
 from sql_ft.execution.mutants import Mutant, generate_mutants
 from sql_ft.execution.pools import build_pools
 from sql_ft.execution.probe import Probe, open_probe
+from sql_ft.execution.seeds import seed_pools
 from sql_ft.execution.tables import Schema, create_sql
 from sql_ft.execution.ties import tie_variants
 from sql_ft.execution.usage import Usage
 from sql_ft.records import ExecutionResult, ExecutionStatus
 
 Row = tuple[Any, ...]
+REAL = "real"
+"""Name of a real database among those of a sample; generated ones are ``g0``, ``g1`` …"""
 MIN_CANDIDATES = 6
 MAX_CANDIDATES = 30
 SHUFFLES = 2
@@ -79,6 +82,7 @@ def build_report(
     count: int = 4,
     seed: int = 0,
     dialect: str = "sqlite",
+    real: Database | None = None,
 ) -> DatabaseReport:
     """Build databases for one gold and say how well they tell.
 
@@ -86,14 +90,19 @@ def build_report(
         schema: With types inferred (`schema.infer_types`).
         gold_tree: `Translated.source` of the gold.
         question: Its numbers and quoted words become values too.
-        count: Most databases to keep.
+        count: Most databases to keep, `real` aside.
         seed: Same arguments, same rows, on any machine.
+        dialect: Of `gold_tree`.
+        real: Real rows: the first database, unless chance decides the gold on them, and
+            the source of values for the others.
     """
     sql = gold_tree.sql(dialect=dialect)
     usage = Usage(gold_tree, schema)
     # A string seeds through SHA-512, so hash randomisation does not reach the rows.
     rng = Random(f"{seed}\n{sql}\n{create_sql(schema)}")
     pools = build_pools(schema, usage, question, rng)
+    if real is not None:
+        seed_pools(pools, schema, real.rows, rng)
     dependencies = find_dependencies(gold_tree, schema, usage)
     graded = find_group_columns(gold_tree, schema, usage)
     filler = Filler(schema, gold_tree, pools, dependencies, graded)
@@ -111,8 +120,12 @@ def build_report(
     )
     candidates: list[_Candidate] = []
     error = ""
+    given: _Candidate | None = None
     with open_probe(schema, dialect) as probe:
-        for number in range(MAX_CANDIDATES):
+        if real is not None:
+            given = trial.judge(probe, real, rng, generated=False)
+            error = probe.error if given is None else ""
+        for number in range(MAX_CANDIDATES if count else 0):
             style = STYLES[number % len(STYLES)]
             rows = filler.fill(style, rng)
             candidate = trial.judge(probe, Database(f"g{number}", rows), rng)
@@ -124,7 +137,7 @@ def build_report(
             candidates.append(candidate)
             if number + 1 >= MIN_CANDIDATES and trial.settled(candidates):
                 break
-    return _choose(candidates, mutants, trial, count, error)
+    return _choose(given, candidates, mutants, trial, count, error)
 
 
 def build_databases(
@@ -182,8 +195,14 @@ class _Trial:
         self.ordered, self.keys = ordered, keys
         self.broken: set[int] = set()
 
-    def judge(self, probe: Probe, database: Database, rng: Random) -> _Candidate | None:
-        """None if the gold fails."""
+    def judge(
+        self, probe: Probe, database: Database, rng: Random, *, generated: bool = True
+    ) -> _Candidate | None:
+        """None if the gold fails.
+
+        A mutant that fails counts as broken, except on a database that is not generated:
+        there it may only have run out of steps.
+        """
         probe.load(database.rows)
         gold = probe.run(self.sql)
         if gold is None:
@@ -195,7 +214,8 @@ class _Trial:
                 continue
             rows = probe.run(mutant)
             if rows is None:
-                self.broken.add(number)
+                if generated:
+                    self.broken.add(number)
             elif not self._same(gold, rows):
                 killed.add(number)
         stable = True
@@ -246,14 +266,25 @@ _STRICT = MatchRules(column_order="fixed")
 
 
 def _choose(
-    candidates: list[_Candidate], mutants: list[Mutant], trial: _Trial, count: int, error: str
+    given: _Candidate | None,
+    candidates: list[_Candidate],
+    mutants: list[Mutant],
+    trial: _Trial,
+    count: int,
+    error: str,
 ) -> DatabaseReport:
-    """Greedy: each next database kills the most mutants that still live."""
+    """Greedy: each next database kills the most mutants that still live.
+
+    The real one comes first where it is stable, and stands alone where nothing else is.
+    """
     stable = [c for c in candidates if c.stable]
-    usable = stable or candidates
-    chosen: list[_Candidate] = []
-    killed: set[int] = set()
-    shown_where = False
+    first = given is not None and (given.stable or not candidates)
+    usable = stable or ([] if given is not None and given.stable else candidates)
+    chosen: list[_Candidate] = [given] if given is not None and first else []
+    killed: set[int] = set().union(*(c.killed for c in chosen))
+    shown_where = any(c.where_matters for c in chosen)
+    count += len(chosen)
+    candidates = [*chosen, *candidates]
     while usable and len(chosen) < count:
         gains = [_gain(c, bool(chosen), shown_where, killed) for c in usable]
         best = usable[gains.index(max(gains))]
@@ -269,7 +300,7 @@ def _choose(
         len(ran),
         sum(i in killed for i in ran),
         tuple(mutants[i].name for i in ran if i not in killed),
-        bool(stable),
+        bool(stable) or any(c.stable for c in chosen),
         error if not candidates else "",
     )
 

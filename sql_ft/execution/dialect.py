@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from typing import Literal
 
 import sqlglot
 import sqlglot.errors
@@ -14,6 +15,8 @@ from sql_ft.execution import guard
 from sql_ft.execution.passes import SQLITE_PASSES
 from sql_ft.execution.resolve import Resolver
 from sql_ft.execution.schema import Schema, quote_name
+
+Distinct = Literal["strict", "official"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,8 +37,16 @@ class Translated:
     notes: tuple[str, ...] = ()
 
 
-def parse_query(sql: str, schema: Schema, dialect: str = "sqlite") -> exp.Expr:
+def parse_query(
+    sql: str, schema: Schema, dialect: str = "sqlite", *, distinct: Distinct = "strict"
+) -> exp.Expr:
     """Parse one query and resolve its double-quoted literals (`Translated.source`).
+
+    Args:
+        sql: The query.
+        schema: Its tables.
+        dialect: sqlglot's name of its dialect.
+        distinct: ``official`` leaves out every DISTINCT; see `drop_distinct`.
 
     Raises:
         SqlTranslationError: As for `translate`.
@@ -43,10 +54,12 @@ def parse_query(sql: str, schema: Schema, dialect: str = "sqlite") -> exp.Expr:
     tree = guard.parse_one(quote_odd_names(sql, schema), dialect)
     if dialect == "sqlite":
         tree = resolve_quoted(tree, schema)
-    return tree
+    return tree if distinct == "strict" else drop_distinct(tree)
 
 
-def translate(sql: str, schema: Schema, dialect: str = "sqlite") -> Translated:
+def translate(
+    sql: str, schema: Schema, dialect: str = "sqlite", *, distinct: Distinct = "strict"
+) -> Translated:
     """Bring one query into DuckDB's dialect.
 
     Every identifier is quoted in the result, so that names which only DuckDB reserves
@@ -57,7 +70,7 @@ def translate(sql: str, schema: Schema, dialect: str = "sqlite") -> Translated:
             (several statements, or not a SELECT), ``syntax``, or ``runtime_error`` (it
             calls a function that a prediction may not call).
     """
-    source = parse_query(sql, schema, dialect)
+    source = parse_query(sql, schema, dialect, distinct=distinct)
     tree = source.copy()
     notes: list[str] = []
     try:
@@ -111,4 +124,18 @@ def resolve_quoted(tree: exp.Expr, schema: Schema) -> exp.Expr:
             if column is tree:
                 return literal
             column.replace(literal)
+    return tree
+
+
+def drop_distinct(tree: exp.Expr) -> exp.Expr:
+    """The query without any DISTINCT, also inside aggregates.
+
+    Spider's official evaluator does this to gold and prediction alike (its
+    ``keep_distinct=False``), so that a missing DISTINCT is never held against a prediction.
+    """
+    for select in tree.find_all(exp.Select):
+        select.set("distinct", None)
+    for distinct in list(tree.find_all(exp.Distinct)):
+        if len(distinct.expressions) == 1:
+            distinct.replace(distinct.expressions[0])
     return tree

@@ -13,7 +13,7 @@ from typing import Any
 from sqlglot import exp
 
 from sql_ft.execution.plan import Plan, Test, choose
-from sql_ft.execution.pools import Pool
+from sql_ft.execution.pools import Pool, fit
 from sql_ft.execution.resolve import Resolver
 from sql_ft.execution.tables import Schema, Table
 from sql_ft.execution.usage import Key
@@ -143,7 +143,8 @@ class Filler:
                         continue
                     if copy and column.unique:
                         continue
-                    row[column.name] = values[id(cell_found)]
+                    # Joined columns need not have one type.
+                    row[column.name] = fit(values[id(cell_found)], column.type)
                 rows[table.name].append(row)
 
     def _repeat(
@@ -281,7 +282,7 @@ class Filler:
             return
         present = {tuple(r[n] for n in names) for r in rows[target.name]}
         for row in rows[table.name]:
-            wanted = tuple(row[c] for c in foreign.columns)
+            wanted = _as_types(row, foreign.columns, target, names)
             if None in wanted or wanted in present or len(rows[target.name]) >= MAX_ROWS:
                 continue
             parent = self._noise(target, STYLES[0], rng, nulls=False)
@@ -299,7 +300,8 @@ class Filler:
             rows[table.name] = [
                 r
                 for r in rows[table.name]
-                if None in (wanted := tuple(r[c] for c in foreign.columns)) or wanted in present
+                if None in (r[c] for c in foreign.columns)
+                or _as_types(r, foreign.columns, target, names) in present
             ]
 
 
@@ -312,6 +314,17 @@ def _target_columns(target: Table | None, foreign: Any) -> tuple[str, ...]:
         return ()
     names = tuple(c.name for c in found if c is not None)
     return names if len(names) == len(found) else ()
+
+
+def _as_types(
+    row: dict[str, Any], columns: tuple[str, ...], target: Table, names: tuple[str, ...]
+) -> tuple[Any, ...]:
+    """A row's foreign key as its parent would hold it: a text may refer to a number."""
+    found = [target.find(name) for name in names]
+    return tuple(
+        fit(row[own], other.type if other is not None else "")
+        for own, other in zip(columns, found, strict=True)
+    )
 
 
 def _parents_first(schema: Schema) -> list[Table]:

@@ -31,6 +31,8 @@ class Pool:
         near: Values just beside those.
         fillers: Others, few enough that rows share them.
         key: The values join tables.
+        source: The pool whose values these are, written in another type: a text column
+            that refers to a number.
     """
 
     type: str
@@ -38,6 +40,7 @@ class Pool:
     near: list[Any]
     fillers: list[Any]
     key: bool = False
+    source: Pool | None = None
 
     @property
     def all(self) -> list[Any]:
@@ -46,6 +49,8 @@ class Pool:
 
     def fresh(self, number: int) -> Any:
         """A value that is unlikely to be anywhere else; different for each `number`."""
+        if self.source is not None:
+            return convert(self.source.fresh(number), self.type)
         if self.type == "BIGINT":
             return 1000 + 7 * number
         if self.type == "DOUBLE":
@@ -74,7 +79,7 @@ def build_pools(schema: Schema, usage: Usage, question: str, rng: Random) -> dic
     words = [w for pair in re.findall(r"\"([^\"]+)\"|'([^']+)'", question) for w in pair if w][:6]
     pools: dict[Key, Pool] = {}
     for members in usage.links.classes(keys).values():
-        kind = keys[members[0]][1]
+        kind = _common_kind([keys[member][1] for member in members])
         literals: list[Any] = []
         patterns: list[str] = []
         dated = False
@@ -90,13 +95,32 @@ def build_pools(schema: Schema, usage: Usage, question: str, rng: Random) -> dic
             pool.near += _from_question(kind, numbers, words)
         pool.key = len(members) > 1
         for member in members:
-            own = (
-                pool
-                if keys[member][1] == kind
-                else _pool(keys[member][1], literals, [], dated, rng)
-            )
-            pools[member] = own
+            own = keys[member][1]
+            pools[member] = pool if own == kind else derive_pool(pool, own)
     return pools
+
+
+def _common_kind(kinds: list[str]) -> str:
+    """Type of the values that joined columns share: numbers have a text, texts no number."""
+    if len(set(kinds)) > 1 and set(kinds) <= {"BIGINT", "DOUBLE", "VARCHAR"}:
+        return "BIGINT" if "BIGINT" in kinds else "DOUBLE"
+    return kinds[0]
+
+
+def derive_pool(pool: Pool, kind: str) -> Pool:
+    """The same values in another type; those that have no form in it are left out."""
+
+    def converted(values: list[Any]) -> list[Any]:
+        return [v for v in (convert(value, kind) for value in values) if v is not None]
+
+    return Pool(
+        kind,
+        converted(pool.hits),
+        converted(pool.near),
+        converted(pool.fillers) or _pool(kind, [], [], False, Random(0)).fillers,
+        pool.key,
+        pool,
+    )
 
 
 def _link_declared(schema: Schema, usage: Usage, table: str, columns: Any, foreign: Any) -> None:
@@ -198,7 +222,9 @@ def _instance(pattern: str, many: str, one: str) -> str:
 
 
 def convert(value: Any, kind: str) -> Any:
-    """A literal as a value of the column's type, None if it cannot be one."""
+    """A value in a column's type, None if it cannot be one."""
+    if value is None:
+        return None
     if kind == "VARCHAR":
         if isinstance(value, float):
             return repr(value)
@@ -219,6 +245,14 @@ def convert(value: Any, kind: str) -> Any:
         except ValueError:
             return None
     return None
+
+
+def fit(value: Any, kind: str) -> Any:
+    """A value of some column in the type of a column that is joined to it."""
+    text = kind in ("VARCHAR", "BLOB")
+    if isinstance(value, str) != text or (isinstance(value, float) and kind == "BIGINT"):
+        return convert(value, kind)
+    return value
 
 
 def _as_type(day: dt.date, kind: str) -> Any:

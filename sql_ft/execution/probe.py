@@ -8,6 +8,7 @@ run here, after `guard`; predictions run in `sandbox`.
 from __future__ import annotations
 
 import sqlite3
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -94,7 +95,8 @@ class SqliteProbe(_Closing):
 
     def load(self, rows: Rows) -> None:
         """Replace all rows."""
-        self._left = MAX_STEPS
+        # Steps are for queries; however many rows there are, they are ours.
+        self._left = sys.maxsize
         self._connection.execute("PRAGMA query_only = 0")
         self._connection.execute("BEGIN")
         for table in self.schema.tables:

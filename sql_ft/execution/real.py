@@ -8,9 +8,6 @@ from collections.abc import Mapping
 from sql_ft.execution.databases import Database
 from sql_ft.execution.tables import Schema
 
-REAL = "real"
-"""Name of a real database among those of a sample; generated ones are ``g0``, ``g1`` …"""
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RealDatabase:
@@ -18,7 +15,7 @@ class RealDatabase:
 
     Attributes:
         schema: Declared keys and foreign keys; types from declaration and content.
-        database: Its rows, under the name `REAL`.
+        database: Its rows, under the name `databases.REAL`.
         capped: Table → rows in the file, for tables of which only a part was read.
     """
 

@@ -29,6 +29,7 @@ from sql_ft.execution.passes.shape import (
     single_row_subqueries,
 )
 from sql_ft.execution.passes.text import aggregates, case_insensitive_like, text_functions
+from sql_ft.execution.passes.ties import group_order
 from sql_ft.execution.tables import Schema
 
 Pass = Callable[[exp.Expr, Schema], exp.Expr]
@@ -36,6 +37,7 @@ Pass = Callable[[exp.Expr, Schema], exp.Expr]
 SQLITE_PASSES: tuple[Pass, ...] = (
     late_conditions,
     constant_order_keys,
+    group_order,
     limits,
     single_row_subqueries,
     # Before the passes that wrap columns: they look for columns as written.
