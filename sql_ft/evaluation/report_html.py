@@ -257,7 +257,7 @@ def _question(comparison: Comparison, keys: Mapping[tuple[str, str], str]) -> di
         "id": sample.id,
         "change": comparison.change,
         "change_label": _CHANGES[comparison.change],
-        "keys": " ".join(keys[pair] for pair in _labels(comparison) if pair in keys),
+        "labels": " ".join(keys[pair] for pair in _labels(comparison) if pair in keys),
         "question": sample.question,
         "context": sample.context,
         "tags": [

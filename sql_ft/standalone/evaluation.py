@@ -122,7 +122,8 @@ def evaluate(
     Args:
         evaluation_set: See `build_set` and `load_evaluation_set`.
         file: See `read_predictions`.
-        config: Limits and matching; its dialect must be the set's.
+        config: Limits and matching; `dialect` and `distinct` must be the set's. Default: the
+            default settings with the set's two.
         origin: Name of the data, for the report.
         progress: Called while it works.
 
@@ -130,7 +131,7 @@ def evaluate(
         EvaluationError: Predictions and set do not fit.
         SandboxError: No sandbox worker can be started.
     """
-    config = config or EvaluationConfig(dialect=evaluation_set.dialect)
+    config = config or as_built(EvaluationConfig(), evaluation_set)
     report = progress or _silent
     verdicts = score_predictions(
         evaluation_set, file.predictions, config, lambda d, t: report("scoring", d, t)
@@ -139,7 +140,7 @@ def evaluate(
     samples = [item.sample for item in evaluation_set.entries]
     slices = slice_golds(samples, evaluation_set.dialect)
     canonical = {
-        item.sample.id: is_canonical_match(item, by_id[item.sample.id], evaluation_set.dialect)
+        item.sample.id: is_canonical_match(item, by_id[item.sample.id], config)
         for item in evaluation_set.items
     }
     summary = summarize(
@@ -183,7 +184,7 @@ def evaluate_files(
         data: See `load_questions`; left out with `evaluation_set`.
         layout: Of `data`.
         evaluation_set: Folder of a frozen set.
-        config: Settings; the dialect of a frozen set is its own.
+        config: Settings; `dialect` and `distinct` of a frozen set are its own.
         data_config: Names of the columns of `data`.
         arm: Name of what answered; default: the predictions file's name.
         out_dir: Verdicts, summary and report are written here, and the set that is built
@@ -209,7 +210,7 @@ def evaluate_files(
     if evaluation_set is not None:
         folder = Path(evaluation_set).expanduser()
         frozen = load_evaluation_set(folder)
-        config = config.model_copy(update={"dialect": frozen.dialect})
+        config = as_built(config, frozen)
         origin = f"evaluation set {folder.resolve().name}"
         excluded = {item.sample.id for item in frozen.entries if item.exclusion}
         samples = [item.sample for item in frozen.entries]
@@ -240,7 +241,15 @@ def evaluate_files(
     return evaluation
 
 
-def is_canonical_match(item: EvaluationItem, prediction: Prediction, dialect: str) -> bool:
+def as_built(config: EvaluationConfig, evaluation_set: EvaluationSet) -> EvaluationConfig:
+    """The settings, with those that a frozen set has fixed."""
+    fixed = {"dialect": evaluation_set.dialect, "distinct": evaluation_set.distinct}
+    return config.model_copy(update=fixed)
+
+
+def is_canonical_match(
+    item: EvaluationItem, prediction: Prediction, config: EvaluationConfig
+) -> bool:
     """True if the prediction is the gold in other letters; see `canonical_key`."""
     gold, predicted = item.sample.gold_sql, prediction.predicted_sql
     if gold.split() == predicted.split():
@@ -249,7 +258,10 @@ def is_canonical_match(item: EvaluationItem, prediction: Prediction, dialect: st
         return False
     try:
         keys = [
-            canonical_key(parse_query(sql, item.schema, dialect), item.schema)
+            canonical_key(
+                parse_query(sql, item.schema, config.dialect, distinct=config.distinct),
+                item.schema,
+            )
             for sql in (gold, predicted)
         ]
     except (SqlTranslationError, RecursionError):

@@ -103,12 +103,14 @@ def build_set(
     Raises:
         EvaluationError: As `build_evaluation_set`.
     """
-    return build_evaluation_set(questions.samples, config, Path(out_dir), progress)
+    return build_evaluation_set(
+        questions.samples, config, Path(out_dir), progress, databases=questions.databases
+    )
 
 
 def set_key(questions: Questions, config: EvaluationConfig) -> str:
     """Hash of everything that determines the set."""
-    return evaluation_set_key(questions.samples, config)
+    return evaluation_set_key(questions.samples, config, questions.databases)
 
 
 def _from_rows(path: Path, data: DataConfig) -> Questions:

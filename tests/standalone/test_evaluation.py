@@ -91,7 +91,8 @@ def test_a_frozen_set_is_used_as_it_is(made, tmp_path):
     rows = [{"id": i, "predicted_sql": sql} for i, sql in enumerate(ANSWERS[:4])]
     predictions = write_lines(tmp_path / "mine.jsonl", rows)
     again = evaluate_files(predictions, evaluation_set=frozen, config=CONFIG)
-    assert again.verdicts == evaluation.verdicts
+    assert again.verdicts[:4] == evaluation.verdicts[:4]
+    assert again.summary == evaluation.summary
     assert again.evaluation_set.hash == evaluation.evaluation_set.hash
 
 
