@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from sql_ft.errors import EvaluationError
 from sql_ft.evaluation.examples import EXAMPLES
 from sql_ft.evaluation.metrics import ArmSummary
-from sql_ft.evaluation.sql_features import CLAUSES, HARDNESS_ORDER
+from sql_ft.evaluation.sql_features import CLAUSE, CLAUSES, HARDNESS, HARDNESS_ORDER
 from sql_ft.records import Check, Decision, Outcome, Prediction, Sample, Verdict
 
 ARM_LABELS = {
@@ -41,6 +41,11 @@ FAILURE_TEXTS = {
 }
 """Kind of failure → what it means, for a reader."""
 
+_SLICE_LABELS = {
+    CLAUSE: "clause of the gold",
+    HARDNESS: "hardness (Spider's rule)",
+    "db_id": "database",
+}
 _VALUE_ORDER = {
     value: place
     for place, value in enumerate((*CLAUSES, *HARDNESS_ORDER, "simple", "moderate", "challenging"))
@@ -181,6 +186,21 @@ def build_report_data(
     )
 
 
+def headline(data: ReportData) -> str:
+    """One sentence about a single arm; "" where the gate's reason says it."""
+    if len(data.arms) != 1 or data.decision is not None:
+        return ""
+    summary = data.summaries[data.arms[0]]
+    rate = summary.execution_accuracy
+    aside = f"; {summary.n_excluded} set aside" if summary.n_excluded else ""
+    if rate.rate is None:
+        return f"nothing could be scored: all {summary.n} questions are set aside"
+    return (
+        f"{rate.hits} of {rate.n} questions right: execution accuracy {rate.rate:.3f} "
+        f"[{rate.low:.3f}, {rate.high:.3f}]{aside}"
+    )
+
+
 def arm_label(arm: str) -> str:
     """Name of an arm as a reader sees it."""
     return ARM_LABELS.get(arm, arm)
@@ -253,9 +273,13 @@ def mark_differences(reference: str, text: str) -> list[tuple[str, bool]]:
 
 def slice_label(tag: str) -> str:
     """Name of a slice as a reader sees it."""
-    return {"clause": "clause of the gold", "spider_hardness": "hardness (Spider's rule)"}.get(
-        tag, tag.replace("_", " ")
-    )
+    return _SLICE_LABELS.get(tag, tag.replace("_", " "))
+
+
+def ordered_slices(tags: Iterable[str]) -> list[str]:
+    """Slices of the gold first, then the data's own tags by name."""
+    known = list(_SLICE_LABELS)
+    return sorted(tags, key=lambda t: (known.index(t) if t in known else len(known), t))
 
 
 def ordered_values(values: Iterable[str]) -> list[str]:

@@ -25,7 +25,9 @@ from sql_ft.evaluation.report_data import (
     arm_rows,
     check_label,
     format_value,
+    headline,
     mark_differences,
+    ordered_slices,
     ordered_values,
     slice_label,
 )
@@ -113,6 +115,7 @@ def render_html(data: ReportData) -> str:
     ]
     return _template().render(
         data=data,
+        headline=headline(data),
         arm_labels=[arm_label(arm) for arm in data.arms],
         rows=arm_rows(data),
         accuracy=accuracy,
@@ -169,9 +172,9 @@ def _slices(data: ReportData, arms: Sequence[str]) -> list[tuple[str, list[_Row]
     """Slice → one line a value of the last arm, one bar per compared arm."""
     last = data.summaries[arms[-1]]
     tags = []
-    for tag, values in last.slices.items():
+    for tag in ordered_slices(last.slices):
         rows = []
-        for value in ordered_values(values):
+        for value in ordered_values(last.slices[tag]):
             bars = [
                 _bar(arm_label(arm), rates[value], arm == arms[-1])
                 for arm in arms
@@ -231,7 +234,7 @@ def _filter_keys(comparisons: Sequence[Comparison]) -> dict[tuple[str, str], str
         if name == _FAILURE
         or (1 < len(of_name) <= MAX_FILTER_VALUES and any(counts[(name, v)] > 1 for v in of_name))
     }
-    pairs = [(n, v) for n in sorted(useful) for v in ordered_values(values[n])]
+    pairs = [(n, v) for n in ordered_slices(useful) for v in ordered_values(values[n])]
     return {pair: f"k{number}" for number, pair in enumerate(pairs)}
 
 
@@ -244,14 +247,15 @@ def _filters(
     for (name, value), key in keys.items():
         label = _FAILURE if name == _FAILURE else slice_label(name)
         filters.setdefault(label, []).append((key, value or "(empty)", counts[(name, value)]))
-    return sorted(filters.items(), key=lambda item: (item[0] != _FAILURE, item[0]))
+    return sorted(filters.items(), key=lambda item: item[0] != _FAILURE)
 
 
 def _question(comparison: Comparison, keys: Mapping[tuple[str, str], str]) -> dict[str, Any]:
     sample, after = comparison.sample, comparison.after
     # As written, both sides are what a reader knows; if one is unknown, both as executed.
     written = after.arm in comparison.written
-    gold = sample.gold_sql if written else after.gold_sql
+    gold = (sample.gold_sql if written else after.gold_sql).strip()
+    shown = (comparison.written[after.arm] if written else after.predicted_sql).strip()
     verdicts = [v for v in (comparison.before, after) if v is not None]
     return {
         "id": sample.id,
@@ -263,7 +267,8 @@ def _question(comparison: Comparison, keys: Mapping[tuple[str, str], str]) -> di
         "tags": [
             (slice_label(tag), ", ".join(values)) for tag, values in comparison.slices.items()
         ],
-        "gold": gold,
+        # Against an empty answer all of the gold would be marked, which says nothing.
+        "gold": mark_differences(shown, gold) if shown else [(gold, False)],
         "gold_executed": after.gold_sql,
         # Each side is compared on its own deciding database; the candidate's is shown.
         "gold_head": split_head(after.gold_head),

@@ -20,7 +20,9 @@ from sql_ft.evaluation.report_data import (
     check_label,
     format_rate,
     format_value,
+    headline,
     mark_differences,
+    ordered_slices,
     ordered_values,
     slice_label,
 )
@@ -44,8 +46,9 @@ def render_terminal(data: ReportData, *, max_flips: int = MAX_FLIPS) -> Renderab
     if data.decision is not None:
         parts += [_checks_table(data.decision), _decision_line(data.decision)]
     if len(data.arms) == 1:
+        parts.append(Text(headline(data), style="bold"))
         summary = data.summaries[data.arms[0]]
-        parts += [_slice_table(tag, rates) for tag, rates in summary.slices.items()]
+        parts += [_slice_table(tag, summary.slices[tag]) for tag in ordered_slices(summary.slices)]
         parts += [_failure_table(summary)] if summary.failures else []
         parts += [_excluded_table(summary)] if summary.excluded else []
     if data.examples:

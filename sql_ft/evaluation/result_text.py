@@ -7,6 +7,7 @@ import datetime as dt
 from typing import Any
 
 _SEPARATOR = " | "
+_MORE = (" more rows", " more row")
 
 
 def format_cell(value: Any) -> str:
@@ -36,7 +37,8 @@ def format_head(
     lines = [_SEPARATOR.join(columns)]
     lines += [_SEPARATOR.join(format_cell(value) for value in row) for row in rows[:max_rows]]
     if len(rows) > max_rows:
-        lines.append(f"… {len(rows) - max_rows} more rows")
+        more = len(rows) - max_rows
+        lines.append(f"… {more} more row{'s' if more > 1 else ''}")
     cut = (line.replace("\n", " ") for line in lines)
     return "\n".join(c if len(c) <= max_chars else c[: max_chars - 1] + "…" for c in cut)
 
@@ -61,7 +63,7 @@ class ResultHead:
 def split_head(text: str) -> ResultHead:
     """Cells of a head; a value that holds the separator, or a cut line, leaves it text."""
     lines = text.split("\n")
-    more = lines.pop() if lines[-1].startswith("… ") and lines[-1].endswith(" more rows") else ""
+    more = lines.pop() if lines[-1].startswith("… ") and lines[-1].endswith(_MORE) else ""
     cells = [tuple(line.split(_SEPARATOR)) for line in lines]
     if not text or len({len(row) for row in cells}) != 1 or any(c[-1][-1:] == "…" for c in cells):
         return ResultHead(text)

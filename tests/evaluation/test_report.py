@@ -173,9 +173,8 @@ def test_html_is_well_formed_self_contained_and_complete():
     assert 'name="viewport"' in text
     changes = [v for k, v in page.attributes if k == "data-change"]
     assert changes.count("gained") == 60 + 1  # the questions and their filter
-    marked = re.search(r"<mark>(.*?)</mark>", text)
-    assert marked is not None
-    assert marked[1] == "age"
+    # Each side marks what the other lacks; comments are tokens like any other.
+    assert re.findall(r"<mark>(.*?)</mark>", text)[:2] == ["*", "age"]
 
 
 def test_nothing_in_a_question_becomes_markup():
@@ -215,6 +214,43 @@ def test_single_arm_without_a_decision():
     assert "Gate" not in page.text
     assert "Gate" not in in_terminal(data)
     assert "## Gate" not in render_markdown(data)
+
+
+def test_filters_offer_slices_and_failures_that_help():
+    data = make_report(arms=("candidate",))
+    page = Page(render_html(data))
+    options = [text for text in page.text if re.fullmatch(r"\S.* \(\d+\)", text)]
+    assert "wrong_result:rows_differ (29)" in options
+    assert "count (40)" in options
+    assert "join (40)" in options
+    keys = {v for k, v in page.attributes if k == "value" and v}
+    used = {key for k, v in page.attributes if k == "data-keys" for key in v.split()}
+    assert keys == used  # no option without a question, no question without its options
+
+
+def test_values_of_a_slice_stand_in_their_own_order():
+    from sql_ft.evaluation.report_data import ordered_slices, ordered_values
+
+    assert ordered_values(["extra", "easy", "hard"]) == ["easy", "hard", "extra"]
+    assert ordered_values(["limit", "plain", "zebra", "ant"]) == ["plain", "limit", "ant", "zebra"]
+    assert ordered_slices(["kind", "spider_hardness", "clause"]) == [
+        "clause", "spider_hardness", "kind"
+    ]  # fmt: skip
+
+
+def test_the_sql_is_shown_as_written_where_it_is_known():
+    predictions = {"candidate": [make_prediction("s0000", "select COUNT(age) from head")]}
+    data = make_report(arms=("candidate",), n=1, predictions=predictions)
+    assert "select COUNT(" in render_html(data)
+    unknown = make_report(arms=("candidate",), n=1, predictions={})
+    assert "SELECT COUNT(" in render_html(unknown)
+    assert "select COUNT(" not in render_html(unknown)
+
+
+def test_one_sentence_about_a_single_arm():
+    text = render_html(make_report(arms=("candidate",)))
+    assert "90 of 119 questions right: execution accuracy 0.756 [0.672, 0.825]; 1 set aside" in text
+    assert "questions right" not in render_html(make_report())
 
 
 def test_all_four_arms_stand_in_order():
