@@ -18,8 +18,8 @@ from sql_ft.evaluation.result_text import format_cell
 from sql_ft.execution.databases import Database
 from sql_ft.execution.tables import Schema, create_sql
 
-SHOWN_ROWS = 8
-"""Rows shown of a table or result."""
+MAX_ROWS, SHOWN_ROWS = 16, 10
+"""Up to `MAX_ROWS` rows are shown whole, of longer tables the first `SHOWN_ROWS`."""
 
 SHOWN_IDS = 4
 SHOWN_SURVIVORS = 12
@@ -38,7 +38,7 @@ def show_set(evaluation_set: EvaluationSet, folder: Path) -> RenderableType:
         ("dialect", evaluation_set.dialect),
         ("questions", f"{len(evaluation_set.entries)}, of which {len(items)} can be scored"),
         ("schemas", str(len({item.sample.schema_group for item in items}))),
-        ("databases", ", ".join(f"{n} × {k}" for k, n in sorted(counts.items())) or "none"),
+        ("databases a question", ", ".join(f"{k}: {n}" for k, n in sorted(counts.items()))),
         (
             "mutants told apart",
             f"{killed:,} of {total:,} ({killed / total:.2%})" if total else "none ran",
@@ -135,12 +135,15 @@ def _pairs(facts: Sequence[tuple[str, str]]) -> Table:
     return table
 
 
-def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table(title=Text(title), box=box.SIMPLE_HEAD, title_justify="left")
+def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Group:
+    # A table's own title would be folded to the width of a narrow table.
+    table = Table(box=box.SIMPLE_HEAD)
     for column in columns:
         table.add_column(Text(column), overflow="fold")
-    for row in rows[:SHOWN_ROWS] if len(rows) > SHOWN_SURVIVORS else rows:
+    shown = rows if len(rows) <= MAX_ROWS else rows[:SHOWN_ROWS]
+    for row in shown:
         table.add_row(*(Text(cell) for cell in row))
-    if len(rows) > SHOWN_SURVIVORS:
-        table.caption = f"{len(rows) - SHOWN_ROWS} more rows"
-    return table
+    parts: list[RenderableType] = [Text(f"\n{title}", style="italic"), table]
+    if len(shown) < len(rows):
+        parts.append(Text(f"  … {len(rows) - len(shown)} more rows", style="dim"))
+    return Group(*parts)

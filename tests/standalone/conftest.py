@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from shop import ANSWERS, ROWS, SHOP, write_lines  # noqa: E402
+from shop import ANSWERS, ROWS, SHOP, write_lines
 
 
 @pytest.fixture
