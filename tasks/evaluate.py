@@ -10,7 +10,7 @@ from prefect import task
 from prefect.logging import get_run_logger
 
 from sql_ft.config import ModelConfig, RunConfig
-from sql_ft.records import Sample, Verdict, read_jsonl, write_jsonl
+from sql_ft.records import Prediction, Sample, read_jsonl, write_jsonl
 from sql_ft.stage_cache import code_digest, open_stage, stage_key
 from tasks.policies import BACK_OFF_S, cache_key_from_parameter, retry_if_transient
 from tasks.progress import report_progress
@@ -191,7 +191,7 @@ def score_predictions(
     import dataclasses
 
     from sql_ft.evaluation.evalset import load_evaluation_set
-    from sql_ft.evaluation.evaluator import score_predictions as score
+    from sql_ft.evaluation.evaluator import score_arms
     from sql_ft.evaluation.examples import EXAMPLES
     from sql_ft.evaluation.rules import evaluator_hash
     from sql_ft.generation.prediction_cache import read_predictions
@@ -199,6 +199,7 @@ def score_predictions(
     frozen = load_evaluation_set(Path(evaluation_set["path"]))
     example_ids = {sample.id for sample in EXAMPLES}
     paths: dict[str, str] = {}
+    missing: dict[str, list[Prediction]] = {}
     for arm, answer in answers.items():
         kept = read_predictions(Path(answer["path"]))
         if kept is None:
@@ -212,14 +213,15 @@ def score_predictions(
         )
         path = config.state_path / "verdicts" / f"{key}.jsonl"
         paths[arm] = str(path)
-        if path.is_file():
-            continue
-        predictions = [
-            dataclasses.replace(p, arm=arm) for p in kept[0] if p.sample_id not in example_ids
-        ]
-        with report_progress(f"scoring {arm}", "answers") as progress:
-            verdicts: list[Verdict] = score(frozen, predictions, config.evaluation, progress)
-        write_jsonl(path, verdicts)
+        if not path.is_file():
+            missing[arm] = [
+                dataclasses.replace(p, arm=arm) for p in kept[0] if p.sample_id not in example_ids
+            ]
+    if missing:
+        with report_progress(f"scoring {', '.join(missing)}", "answers") as progress:
+            scored = score_arms(frozen, list(missing.values()), config.evaluation, progress)
+        for arm, verdicts in zip(missing, scored, strict=True):
+            write_jsonl(Path(paths[arm]), verdicts)
     return paths
 
 

@@ -16,7 +16,7 @@ from sql_ft.errors import DataError
 from sql_ft.execution.databases import REAL, Database
 from sql_ft.execution.real import RealDatabase
 from sql_ft.execution.schema import normalize_type
-from sql_ft.execution.tables import Column, ForeignKey, Schema, Table, quote_name
+from sql_ft.execution.tables import MIXED, Column, ForeignKey, Schema, Table, quote_name
 
 MAX_ROWS_PER_TABLE = 10_000
 
@@ -100,7 +100,7 @@ def _read_table(connection: sqlite3.Connection, name: str, dialect: str) -> Tabl
             declared_type=str(declared or ""),
             nullable=not not_null and not place,
             unique=column in single,
-            affinity=affinity(str(declared or "")),
+            affinity=MIXED if contents[str(column)].mixed else affinity(str(declared or "")),
         )
         for _, column, declared, not_null, _, place, _ in info
     )
@@ -154,6 +154,11 @@ class Content:
     dates: bool = False
     timestamps: bool = False
 
+    @property
+    def mixed(self) -> bool:
+        """Numbers and text stand beside each other."""
+        return "text" in self.kinds and bool(self.kinds & {"integer", "real"})
+
 
 _KINDS = ("integer", "real", "text", "blob")
 
@@ -198,8 +203,8 @@ def choose_type(declared: str, content: Content, dialect: str = "sqlite") -> str
     The values decide, because SQLite compares and sorts values: whole numbers are BIGINT,
     numbers DOUBLE, and as soon as there is one text, VARCHAR. A column declared TEXT that
     holds only digits is VARCHAR: SQLite sorts and compares it as text. Numbers beside text
-    are VARCHAR too; `Column.affinity` then tells the translation that SQLite compares them
-    as numbers. An empty column has its declared type.
+    are VARCHAR too, and `Column.affinity` tells the translation that SQLite compares the
+    numbers among them as numbers. An empty column has its declared type.
     """
     kinds = content.kinds
     if dialect != "sqlite" and kinds <= {"text"}:

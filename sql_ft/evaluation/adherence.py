@@ -7,7 +7,7 @@ ambiguous name exists, so it adheres, although no engine runs it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -34,10 +34,10 @@ def unresolved_names(tree: exp.Expr, schema: Schema) -> list[str]:
     folded = tree.copy()
     for identifier in folded.find_all(exp.Identifier):
         identifier.set("this", identifier.name.casefold())
-    tables = {
-        table.name.casefold(): {column.name.casefold() for column in table.columns}
+    tables = _Tables(
+        (table.name.casefold(), {column.name.casefold() for column in table.columns})
         for table in schema.tables
-    }
+    )
     try:
         scopes = traverse_scope(folded)
         names = [name for scope in scopes for name in _unresolved_in(scope, tables)]
@@ -46,7 +46,18 @@ def unresolved_names(tree: exp.Expr, schema: Schema) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _unresolved_in(scope: Scope, tables: dict[str, set[str]]) -> Iterator[str]:
+class _Tables(dict[str, set[str]]):
+    """Table name → column names, and what is already known of a query's scopes.
+
+    Without that, a chain of CTEs that each use the one before twice takes 2^n steps.
+    """
+
+    def __init__(self, items: Iterable[tuple[str, set[str]]]) -> None:
+        super().__init__(items)
+        self.outputs: dict[int, set[str] | None] = {}
+
+
+def _unresolved_in(scope: Scope, tables: _Tables) -> Iterator[str]:
     for _, source in scope.selected_sources.values():
         if isinstance(source, exp.Table) and _table_columns(source, tables) is None:
             yield source.name or source.sql()
@@ -60,7 +71,7 @@ def _unresolved_in(scope: Scope, tables: dict[str, set[str]]) -> Iterator[str]:
             yield f"{column.table}.{name or '*'}" if column.table else name
 
 
-def _resolves(name: str, qualifier: str, scope: Scope, tables: dict[str, set[str]]) -> bool:
+def _resolves(name: str, qualifier: str, scope: Scope, tables: _Tables) -> bool:
     """True if the name is visible in the scope or in one around it."""
     here: Scope | None = scope
     visible = True
@@ -74,7 +85,7 @@ def _resolves(name: str, qualifier: str, scope: Scope, tables: dict[str, set[str
     return False
 
 
-def _resolves_here(name: str, qualifier: str, scope: Scope, tables: dict[str, set[str]]) -> bool:
+def _resolves_here(name: str, qualifier: str, scope: Scope, tables: _Tables) -> bool:
     if isinstance(scope.expression, exp.SetOperation):
         return not qualifier and _has(_outputs(scope, tables), name)
     sources = scope.selected_sources
@@ -95,20 +106,27 @@ def _has(columns: set[str] | None, name: str) -> bool:
     return columns is None or name in columns
 
 
-def _source_columns(source: exp.Expression | Scope, tables: dict[str, set[str]]) -> set[str] | None:
+def _source_columns(source: exp.Expression | Scope, tables: _Tables) -> set[str] | None:
     if isinstance(source, Scope):
         return _outputs(source, tables)
     return _table_columns(source, tables)
 
 
-def _table_columns(source: exp.Expression, tables: dict[str, set[str]]) -> set[str] | None:
+def _table_columns(source: exp.Expression, tables: _Tables) -> set[str] | None:
     if not isinstance(source, exp.Table) or source.catalog or source.db not in ("", "main"):
         return None
     return tables.get(source.name) if isinstance(source.this, exp.Identifier) else None
 
 
-def _outputs(scope: Scope, tables: dict[str, set[str]]) -> set[str] | None:
+def _outputs(scope: Scope, tables: _Tables) -> set[str] | None:
     """Column names that a CTE, derived table or set operation offers; None: unknown."""
+    # All scopes live as long as the list of them, so no two have the same id.
+    if id(scope) not in tables.outputs:
+        tables.outputs[id(scope)] = _find_outputs(scope, tables)
+    return tables.outputs[id(scope)]
+
+
+def _find_outputs(scope: Scope, tables: _Tables) -> set[str] | None:
     expression = scope.expression
     declared = scope.outer_columns or _cte_columns(expression)
     if declared:

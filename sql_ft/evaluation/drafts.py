@@ -110,4 +110,4 @@ def exclude(item: EvaluationItem, reason: str, detail: str) -> EvaluationItem:
 
 def _retranslate(query: exp.Expr, schema: Schema, config: EvaluationConfig) -> str:
     text = query.sql(dialect=config.dialect)
-    return translate(text, schema, config.dialect, distinct=config.distinct).sql
+    return translate(text, schema, config.dialect, distinct=config.distinct, note_passes=False).sql

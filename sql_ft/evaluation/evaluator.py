@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from sql_ft.config import EvaluationConfig
 from sql_ft.errors import EvaluationError, SqlTranslationError
@@ -23,31 +23,60 @@ from sql_ft.evaluation.rules import (
     match_rules,
     sandbox_limits,
 )
+from sql_ft.execution import guard
 from sql_ft.execution.compare import MatchRules, compare_results
-from sql_ft.execution.dialect import Translated, translate
-from sql_ft.execution.sandbox import Job, Sandbox
-from sql_ft.execution.schema import Schema
+from sql_ft.execution.dialect import translate
+from sql_ft.execution.sandbox import Job, JobResult, Sandbox
 from sql_ft.records import ExecutionResult, ExecutionStatus, Outcome, Prediction, Verdict
 
-__all__ = ["EVALUATOR_VERSION", "evaluator_hash", "score_predictions"]
+__all__ = ["EVALUATOR_VERSION", "evaluator_hash", "score_arms", "score_predictions"]
 
 Progress = Callable[[int, int], None]
 
-PREDICTED = "predicted"
 _SHOWN_IDS = 5
 
 logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class _Ruling:
+    """A verdict but for who asked: the same for every arm that wrote the same text."""
+
+    outcome: Outcome
+    status: ExecutionStatus
+    reason: str
+    sql: str | None = None
+    adheres: bool = False
+    heads: tuple[str, str] = ("", "")
+    detail: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Open:
-    """A prediction that has to be executed."""
+    """A text that has to be executed."""
+
+    sql: str
+    adheres: bool
+
+
+@dataclasses.dataclass(slots=True)
+class _Case:
+    """One sample: what its arms wrote, and what is known about each text.
+
+    Attributes:
+        arms: Arm → its prediction; None where an excluded sample has none.
+        rulings: Predicted text → ruling; texts still to be executed are missing.
+        open: Predicted text → what to execute.
+        heads: Executed text → head of its result on the database worth showing.
+        done: Databases already run.
+    """
 
     item: EvaluationItem
-    schema: Schema
-    prediction: Prediction
-    translated: Translated
-    adheres: bool
+    arms: dict[str, Prediction | None]
+    rulings: dict[str, _Ruling] = dataclasses.field(default_factory=dict)
+    open: dict[str, _Open] = dataclasses.field(default_factory=dict)
+    heads: dict[str, str] = dataclasses.field(default_factory=dict)
+    done: int = 0
 
 
 def score_predictions(
@@ -74,7 +103,38 @@ def score_predictions(
             or the dialect is another one.
         SandboxError: No sandbox worker can be started.
     """
-    by_id, arm = _index(evaluation_set, predictions)
+    (verdicts,) = score_arms(evaluation_set, [predictions], config, progress)
+    return verdicts
+
+
+def score_arms(
+    evaluation_set: EvaluationSet,
+    arms: Sequence[Sequence[Prediction]],
+    config: EvaluationConfig,
+    progress: Progress | None = None,
+) -> list[list[Verdict]]:
+    """Score several arms at once: a database is made once for all of them.
+
+    Every verdict is the one that `score_predictions` gives; texts that several arms
+    wrote alike are executed once.
+
+    Args:
+        evaluation_set: The frozen set.
+        arms: The predictions of each arm, as for `score_predictions`.
+        config: As for `score_predictions`.
+        progress: Called with (done, total) answers of all arms.
+
+    Returns:
+        The verdicts of each arm, in the order of `arms`.
+
+    Raises:
+        EvaluationError: As for `score_predictions`, or an arm is there twice.
+        SandboxError: No sandbox worker can be started.
+    """
+    indexed = [_index(evaluation_set, predictions) for predictions in arms]
+    names = [arm for _, arm in indexed]
+    if len(set(names)) < len(names):
+        raise EvaluationError(f"an arm is there twice: {', '.join(names)}")
     if config.dialect != evaluation_set.dialect:
         raise EvaluationError(
             f"dialect {config.dialect!r}, but the evaluation set is in {evaluation_set.dialect!r}",
@@ -88,21 +148,12 @@ def score_predictions(
             setting="evaluation.distinct",
             expected=repr(evaluation_set.distinct),
         )
-    total = len(evaluation_set.entries)
-    report = progress or _silent
-    verdicts: dict[str, Verdict] = {}
-    waiting: list[_Open] = []
-    for item in evaluation_set.entries:
-        decided = _decide_unexecuted(item, by_id.get(item.sample.id), arm, config)
-        if isinstance(decided, Verdict):
-            verdicts[item.sample.id] = decided
-        else:
-            waiting.append(decided)
-    report(len(verdicts), total)
-    if waiting:
-        with Sandbox(sandbox_limits(config), workers=config.workers) as sandbox:
-            verdicts |= _execute(waiting, sandbox, match_rules(config), len(verdicts), report)
-    return [verdicts[item.sample.id] for item in evaluation_set.entries]
+    cases = [
+        _Case(item, {arm: by_id.get(item.sample.id) for by_id, arm in indexed})
+        for item in evaluation_set.entries
+    ]
+    _rule(cases, config, progress or _silent)
+    return [[_verdict(case, arm) for case in cases] for arm in names]
 
 
 def _index(
@@ -135,150 +186,183 @@ def _index(
     return {p.sample_id: p for p in predictions}, arms[0]
 
 
-def _decide_unexecuted(
-    item: EvaluationItem, prediction: Prediction | None, arm: str, config: EvaluationConfig
-) -> Verdict | _Open:
-    """Verdict without execution where one is due: excluded, refused, or the gold itself."""
+def _rule(cases: Sequence[_Case], config: EvaluationConfig, progress: Progress) -> None:
+    """Find a ruling for every text of every case.
+
+    The first database of a prediction runs alone, the others only if it is still right:
+    most wrong predictions fall on the first, and a slow or hostile one then costs one
+    time-out and not one per database.
+    """
+    rules = match_rules(config)
+    total = sum(len(case.arms) for case in cases)
+    done = 0
+    running: dict[str, _Case] = {}
+
+    def advance(case: _Case) -> None:
+        nonlocal done
+        done += len(case.arms)
+        progress(done, total)
+
+    def jobs() -> Iterator[Job]:
+        # Translating one text takes as long as running another, so it is done while the
+        # workers are busy. Neighbours on the same database share it.
+        for case in sorted(cases, key=_shared_database(cases)):
+            _read(case, config)
+            if case.open:
+                running[case.item.sample.id] = case
+                yield _job(case)
+            else:
+                advance(case)
+
+    def take(result: JobResult) -> Job | None:
+        case = running[result.id]
+        _judge(case, result, rules)
+        if case.open:
+            return _job(case)
+        del running[result.id]
+        advance(case)
+        return None
+
+    with Sandbox(sandbox_limits(config), workers=config.workers) as sandbox:
+        sandbox.run_each(jobs(), take)
+
+
+def _shared_database(cases: Sequence[_Case]) -> Callable[[_Case], int]:
+    """Sort key: cases whose first database is the same object stand together."""
+    first: dict[int, int] = {}
+    for number, case in enumerate(cases):
+        for database in case.item.databases[:1]:
+            first.setdefault(id(database), number)
+    return lambda case: first[id(case.item.databases[0])] if case.item.databases else -1
+
+
+def _read(case: _Case, config: EvaluationConfig) -> None:
+    """Rule on what needs no execution, and list what does."""
+    for prediction in case.arms.values():
+        text = prediction.predicted_sql if prediction is not None else ""
+        if text in case.rulings or text in case.open:
+            continue
+        ruling = _rule_unexecuted(case.item, prediction, config)
+        if isinstance(ruling, _Open):
+            case.open[text] = ruling
+        else:
+            case.rulings[text] = ruling
+
+
+def _rule_unexecuted(
+    item: EvaluationItem, prediction: Prediction | None, config: EvaluationConfig
+) -> _Ruling | _Open:
+    """Ruling without execution where one is due: excluded, refused, or the gold itself."""
     if item.exclusion or item.schema is None or prediction is None:
-        return _verdict(
-            item,
-            arm,
-            prediction,
+        return _Ruling(
             Outcome.EXCLUDED,
             ExecutionStatus.HARNESS,
-            reason=item.exclusion,
+            item.exclusion,
             detail=item.exclusion_detail,
         )
     try:
-        translated = translate(
-            prediction.predicted_sql, item.schema, config.dialect, distinct=config.distinct
-        )
-        adheres = not unresolved_names(translated.source, item.schema)
+        with guard.equal_depth():
+            text = prediction.predicted_sql
+            translated = translate(
+                text, item.schema, config.dialect, distinct=config.distinct, note_passes=False
+            )
+            # The passes write functions of their own; what they wrote is looked at once more.
+            guard.check_tree(translated.tree)
+            adheres = not unresolved_names(translated.source, item.schema)
     except SqlTranslationError as error:
         status = ExecutionStatus(error.status)
-        return _verdict(
-            item, arm, prediction, Outcome.ERROR, status, reason=status.value, detail=error.message
-        )
+        return _Ruling(Outcome.ERROR, status, status.value, detail=error.message)
     except RecursionError:
         # Nesting beyond the parser's depth is the prediction's doing, not the harness's.
         status = ExecutionStatus.SYNTAX
-        return _verdict(
-            item, arm, prediction, Outcome.ERROR, status, reason="syntax", detail="nested too deep"
-        )
+        return _Ruling(Outcome.ERROR, status, status.value, detail="nested too deep")
     except Exception as error:
         logger.warning("prediction of %s cannot be translated", item.sample.id, exc_info=True)
-        return _verdict(
-            item,
-            arm,
-            prediction,
+        return _Ruling(
             Outcome.EXCLUDED,
             ExecutionStatus.HARNESS,
-            reason=f"harness:{type(error).__name__}",
+            f"harness:{type(error).__name__}",
             detail=str(error),
         )
     if translated.sql == item.gold_sql:
         head = _head(item.gold_results[_telling_database(item)])
-        return _verdict(
-            item,
-            arm,
-            prediction,
-            Outcome.CORRECT,
-            ExecutionStatus.OK,
-            reason="same_sql",
-            sql=translated.sql,
-            adheres=adheres,
-            heads=(head, head),
+        return _Ruling(
+            Outcome.CORRECT, ExecutionStatus.OK, "same_sql", translated.sql, adheres, (head, head)
         )
-    return _Open(item, item.schema, prediction, translated, adheres)
+    return _Open(translated.sql, adheres)
 
 
-def _execute(
-    waiting: Sequence[_Open],
-    sandbox: Sandbox,
-    rules: MatchRules,
-    done: int,
-    progress: Progress,
-) -> dict[str, Verdict]:
-    """Run the first database of every prediction, then the others of those still right.
-
-    Most wrong predictions fall on the first database; a slow or hostile one then costs
-    one time-out and not one per database.
-    """
-    verdicts: dict[str, Verdict] = {}
-    results: dict[str, tuple[ExecutionResult, ...]] = {}
-    total = done + len(waiting)
-    for databases in (slice(0, 1), slice(1, None)):
-        jobs = [
-            Job(
-                id=entry.item.sample.id,
-                schema=entry.schema,
-                databases=entry.item.databases[databases],
-                queries={PREDICTED: entry.translated.sql},
-            )
-            for entry in waiting
-        ]
-        undecided = []
-        for entry, result in zip(waiting, sandbox.run(jobs), strict=True):
-            results[result.id] = results.get(result.id, ()) + result.results[PREDICTED]
-            verdict = _judge(entry, results[result.id], rules)
-            if verdict is None:
-                undecided.append(entry)
-            else:
-                verdicts[entry.item.sample.id] = verdict
-        waiting = undecided
-        progress(done + len(verdicts), total)
-        if not waiting:
-            break
-    return verdicts
+def _job(case: _Case) -> Job:
+    """The next databases of a case, for every text that is still open."""
+    assert case.item.schema is not None  # a case without one is excluded
+    end = 1 if case.done == 0 else None
+    return Job(
+        id=case.item.sample.id,
+        schema=case.item.schema,
+        databases=case.item.databases[case.done : end],
+        queries={entry.sql: entry.sql for entry in case.open.values()},
+        vetted=True,
+    )
 
 
-def _judge(entry: _Open, results: Sequence[ExecutionResult], rules: MatchRules) -> Verdict | None:
-    """Verdict from the results so far, one per database; None if more have to run."""
-    item = entry.item
-    for predicted, gold in zip(results, item.gold_results, strict=False):
-        if predicted.status != ExecutionStatus.OK:
-            harness = predicted.status == ExecutionStatus.HARNESS
-            return _verdict(
-                item,
-                entry.prediction.arm,
-                entry.prediction,
-                Outcome.EXCLUDED if harness else Outcome.ERROR,
-                predicted.status,
-                reason="harness:sandbox" if harness else predicted.status.value,
-                sql=entry.translated.sql,
-                adheres=entry.adheres,
-                heads=(_head(gold), ""),
-                detail=predicted.error,
-            )
-        comparison = compare_results(
-            gold, predicted, ordered=item.ordered, order_keys=item.order_keys, rules=rules
-        )
-        if not comparison.equal:
-            return _verdict(
-                item,
-                entry.prediction.arm,
-                entry.prediction,
-                Outcome.WRONG_RESULT,
-                ExecutionStatus.OK,
-                reason=comparison.reason,
-                sql=entry.translated.sql,
-                adheres=entry.adheres,
-                heads=(_head(gold), _head(predicted)),
-                detail=comparison.detail,
-            )
-    if len(results) < len(item.gold_results):
-        return None
+def _judge(case: _Case, result: JobResult, rules: MatchRules) -> None:
+    """Rule on every open text for which these databases, or their being the last, decide."""
+    item = case.item
     shown = _telling_database(item)
-    return _verdict(
-        item,
-        entry.prediction.arm,
-        entry.prediction,
-        Outcome.CORRECT,
+    count = len(next(iter(result.results.values())))
+    numbers = range(case.done, case.done + count)
+    case.done += count
+    for text, entry in list(case.open.items()):
+        answers = result.results[entry.sql]
+        ruling = next(
+            (
+                found
+                for number, answer in zip(numbers, answers, strict=True)
+                if (found := _rule_executed(item, entry, number, answer, rules)) is not None
+            ),
+            None,
+        )
+        if ruling is None and shown in numbers:
+            case.heads[entry.sql] = _head(answers[shown - numbers.start])
+        if ruling is None and case.done == len(item.gold_results):
+            heads = _head(item.gold_results[shown]), case.heads[entry.sql]
+            ruling = _Ruling(
+                Outcome.CORRECT, ExecutionStatus.OK, "equal", entry.sql, entry.adheres, heads
+            )
+        if ruling is not None:
+            case.rulings[text] = ruling
+            del case.open[text]
+
+
+def _rule_executed(
+    item: EvaluationItem, entry: _Open, number: int, predicted: ExecutionResult, rules: MatchRules
+) -> _Ruling | None:
+    """Ruling from the result on one database; None if the prediction is right there."""
+    gold = item.gold_results[number]
+    if predicted.status != ExecutionStatus.OK:
+        harness = predicted.status == ExecutionStatus.HARNESS
+        return _Ruling(
+            Outcome.EXCLUDED if harness else Outcome.ERROR,
+            predicted.status,
+            "harness:sandbox" if harness else predicted.status.value,
+            entry.sql,
+            entry.adheres,
+            (_head(gold), ""),
+            predicted.error,
+        )
+    comparison = compare_results(
+        gold, predicted, ordered=item.ordered, order_keys=item.order_keys, rules=rules
+    )
+    if comparison.equal:
+        return None
+    return _Ruling(
+        Outcome.WRONG_RESULT,
         ExecutionStatus.OK,
-        reason="equal",
-        sql=entry.translated.sql,
-        adheres=entry.adheres,
-        heads=(_head(item.gold_results[shown]), _head(results[shown])),
+        comparison.reason,
+        entry.sql,
+        entry.adheres,
+        (_head(gold), _head(predicted)),
+        comparison.detail,
     )
 
 
@@ -287,35 +371,25 @@ def _telling_database(item: EvaluationItem) -> int:
     return next((i for i, result in enumerate(item.gold_results) if result.rows), 0)
 
 
-def _verdict(
-    item: EvaluationItem,
-    arm: str,
-    prediction: Prediction | None,
-    outcome: Outcome,
-    status: ExecutionStatus,
-    *,
-    reason: str,
-    sql: str | None = None,
-    adheres: bool = False,
-    heads: tuple[str, str] = ("", ""),
-    detail: str = "",
-) -> Verdict:
+def _verdict(case: _Case, arm: str) -> Verdict:
+    item, prediction = case.item, case.arms[arm]
     written = prediction.predicted_sql if prediction is not None else ""
+    ruling = case.rulings[written]
     return Verdict(
         sample_id=item.sample.id,
         arm=arm,
         schema_group=item.sample.schema_group,
-        outcome=outcome,
-        status=status.value,
-        reason=reason,
+        outcome=ruling.outcome,
+        status=ruling.status.value,
+        reason=ruling.reason,
         gold_sql=item.gold_sql,
-        predicted_sql=written if sql is None else sql,
-        valid_sql=outcome in (Outcome.CORRECT, Outcome.WRONG_RESULT),
-        schema_adherence=adheres,
+        predicted_sql=written if ruling.sql is None else ruling.sql,
+        valid_sql=ruling.outcome in (Outcome.CORRECT, Outcome.WRONG_RESULT),
+        schema_adherence=ruling.adheres,
         strict_format=prediction is not None and prediction.strict_format,
-        gold_head=heads[0],
-        predicted_head=heads[1],
-        detail=detail,
+        gold_head=ruling.heads[0],
+        predicted_head=ruling.heads[1],
+        detail=ruling.detail,
     )
 
 

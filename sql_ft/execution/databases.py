@@ -56,9 +56,10 @@ class DatabaseReport:
         non_empty: The gold returns something on at least one of them.
         where_matters: It differs from itself without WHERE on at least one; None
             if it has no WHERE.
-        mutants_total: Mutants of the gold that ran.
-        mutants_killed: Of those, told apart by at least one database.
-        survivors: Names of the others.
+        killed: Names of the mutants that at least one database tells apart.
+        survivors: Names of those that ran and that none does.
+        equivalent: (name, class of `equivalence.ARGUMENTS`) of the mutants that no rows
+            can tell apart; they are in neither of the others.
         deterministic: On none of the databases does the gold's result depend on the order
             of stored rows, or on which of several tied rows comes first.
         error: First line of the engine's message if the gold itself failed.
@@ -67,11 +68,37 @@ class DatabaseReport:
     databases: list[Database]
     non_empty: bool
     where_matters: bool | None
-    mutants_total: int
-    mutants_killed: int
+    killed: tuple[str, ...]
     survivors: tuple[str, ...]
+    equivalent: tuple[tuple[str, str], ...]
     deterministic: bool
     error: str = ""
+
+    @property
+    def mutants_total(self) -> int:
+        """Mutants that ran and are not proved equivalent."""
+        return len(self.killed) + len(self.survivors)
+
+    @property
+    def mutants_killed(self) -> int:
+        """Of those, told apart by at least one database."""
+        return len(self.killed)
+
+    @property
+    def untold(self) -> str:
+        """Why the gold is not told from all its mutants; "" if it is.
+
+        ``gold_fails``, ``nondeterministic`` (chance decides it on all rows that were
+        tried), ``unsatisfiable`` (nothing that was tried makes it return a value) or
+        ``survivors`` (mutants that are equivalent without a proof, or missed).
+        """
+        if self.error:
+            return "gold_fails"
+        if not self.deterministic:
+            return "nondeterministic"
+        if not self.non_empty:
+            return "unsatisfiable"
+        return "survivors" if self.survivors else ""
 
 
 def build_report(
@@ -107,7 +134,9 @@ def build_report(
     graded = find_group_columns(gold_tree, schema, usage)
     filler = Filler(schema, gold_tree, pools, dependencies, graded)
     stripped = strip_where(gold_tree)
-    mutants = generate_mutants(gold_tree, schema, dialect)
+    made = generate_mutants(gold_tree, schema, dialect)
+    mutants = [m for m in made if not m.equivalent]
+    equivalent = tuple((m.name, m.equivalent) for m in made if m.equivalent)
     trial = _Trial(
         sql,
         stripped.sql(dialect=dialect) if stripped is not None else None,
@@ -123,21 +152,23 @@ def build_report(
     given: _Candidate | None = None
     with open_probe(schema, dialect) as probe:
         if real is not None:
-            given = trial.judge(probe, real, rng, generated=False)
+            given = trial.judge(probe, real)
             error = probe.error if given is None else ""
+            if given is not None:
+                trial.adds(given)
         for number in range(MAX_CANDIDATES if count else 0):
-            style = STYLES[number % len(STYLES)]
-            rows = filler.fill(style, rng)
-            candidate = trial.judge(probe, Database(f"g{number}", rows), rng)
-            if candidate is None:
+            rows = filler.fill(STYLES[number % len(STYLES)], rng)
+            judged = trial.judge(probe, Database(f"g{number}", rows))
+            if judged is None:
                 error = probe.error
                 if number >= 2 and not candidates:
                     break
                 continue
-            candidates.append(candidate)
-            if number + 1 >= MIN_CANDIDATES and trial.settled(candidates):
+            if trial.adds(judged) or number < MIN_CANDIDATES:
+                candidates.append(trial.complete(probe, judged))
+            if number + 1 >= MIN_CANDIDATES and trial.settled():
                 break
-    return _choose(given, candidates, mutants, trial, count, error)
+    return _choose(given, candidates, mutants, equivalent, trial, count, error)
 
 
 def build_databases(
@@ -170,10 +201,12 @@ class _Candidate:
     """A database and what it shows about the gold."""
 
     database: Database
+    gold: list[Row]
     non_empty: bool
     where_matters: bool
     stable: bool
-    killed: frozenset[int]
+    killed: set[int]
+    tried: set[int]
 
 
 class _Trial:
@@ -194,59 +227,83 @@ class _Trial:
         self.shuffles = shuffles
         self.ordered, self.keys = ordered, keys
         self.broken: set[int] = set()
+        self.living = set(range(len(mutants)))
+        self.shown = self.shown_where = False
 
-    def judge(
-        self, probe: Probe, database: Database, rng: Random, *, generated: bool = True
-    ) -> _Candidate | None:
-        """None if the gold fails.
+    def judge(self, probe: Probe, database: Database) -> _Candidate | None:
+        """What the rows show beyond what others have shown; None if the gold fails.
 
-        A mutant that fails counts as broken, except on a database that is not generated:
-        there it may only have run out of steps.
+        Only mutants that still live are run, and none on rows where chance decides.
         """
         probe.load(database.rows)
         gold = probe.run(self.sql)
         if gold is None:
             return None
         stripped = probe.run(self.stripped) if self.stripped is not None else None
-        killed = set()
-        for number, mutant in enumerate(self.mutants):
-            if number in self.broken:
-                continue
-            rows = probe.run(mutant)
+        candidate = _Candidate(
+            database,
+            gold,
+            any(v is not None and v != 0 for row in gold for v in row),
+            stripped is not None and not self._same(gold, stripped),
+            self._is_stable(probe, database, gold),
+            set(),
+            set(),
+        )
+        if candidate.stable:
+            self._try(probe, candidate, self.living)
+        return candidate
+
+    def adds(self, candidate: _Candidate) -> bool:
+        """True if the candidate shows something new; what it kills no longer lives."""
+        if not candidate.stable:
+            return False
+        news = (
+            bool(candidate.killed & self.living)
+            or (candidate.non_empty and not self.shown)
+            or (candidate.where_matters and not self.shown_where)
+        )
+        self.living -= candidate.killed | self.broken
+        self.shown |= candidate.non_empty
+        self.shown_where |= candidate.where_matters
+        return news
+
+    def complete(self, probe: Probe, candidate: _Candidate) -> _Candidate:
+        """Run the mutants that others have killed, too: one candidate may replace several."""
+        if candidate.stable:
+            probe.load(candidate.database.rows)
+            self._try(probe, candidate, set(range(len(self.mutants))))
+        return candidate
+
+    def settled(self) -> bool:
+        """Nothing is left to look for."""
+        return self.shown and (self.stripped is None or self.shown_where) and not self.living
+
+    def _try(self, probe: Probe, candidate: _Candidate, numbers: set[int]) -> None:
+        for number in sorted(numbers - candidate.tried - self.broken):
+            candidate.tried.add(number)
+            rows = probe.run(self.mutants[number])
             if rows is None:
-                if generated:
+                # Too much work on these rows is no fault of the mutant's text.
+                if not probe.exhausted:
                     self.broken.add(number)
-            elif not self._same(gold, rows):
-                killed.add(number)
-        stable = True
+            elif not self._same(candidate.gold, rows):
+                candidate.killed.add(number)
+
+    def _is_stable(self, probe: Probe, database: Database, gold: list[Row]) -> bool:
+        """Neither ties nor the order of stored rows change the gold's result."""
         for variant in self.variants:
             rows = probe.run(variant)
             # A variant that the engine refuses says nothing.
-            stable = stable and (rows is None or self._same(gold, rows))
+            if rows is not None and not self._same(gold, rows):
+                return False
+        rng = Random(database.name)
         for _ in range(self.shuffles):
-            if not stable:
-                break
-            shuffled = {name: rng.sample(rows, len(rows)) for name, rows in database.rows.items()}
-            probe.load(shuffled)
+            probe.load({n: rng.sample(rows, len(rows)) for n, rows in database.rows.items()})
             again = probe.run(self.sql)
-            stable = stable and again is not None and self._same(gold, again)
-        return _Candidate(
-            database,
-            any(v is not None and v != 0 for row in gold for v in row),
-            stripped is not None and not self._same(gold, stripped),
-            stable,
-            frozenset(killed),
-        )
-
-    def settled(self, candidates: list[_Candidate]) -> bool:
-        """Nothing is left to look for."""
-        good = [c for c in candidates if c.stable]
-        killed = set().union(*(c.killed for c in good)) if good else set()
-        return (
-            any(c.non_empty for c in good)
-            and (self.stripped is None or any(c.where_matters for c in good))
-            and len(killed | self.broken) == len(self.mutants)
-        )
+            if again is None or not self._same(gold, again):
+                return False
+        probe.load(database.rows)
+        return True
 
     def _same(self, a: list[Row], b: list[Row]) -> bool:
         if len(a) != len(b):
@@ -269,6 +326,7 @@ def _choose(
     given: _Candidate | None,
     candidates: list[_Candidate],
     mutants: list[Mutant],
+    equivalent: tuple[tuple[str, str], ...],
     trial: _Trial,
     count: int,
     error: str,
@@ -286,20 +344,22 @@ def _choose(
     count += len(chosen)
     candidates = [*chosen, *candidates]
     while usable and len(chosen) < count:
-        gains = [_gain(c, bool(chosen), shown_where, killed) for c in usable]
+        shown = any(c.non_empty for c in chosen)
+        gains = [_gain(c, shown, shown_where, killed) for c in usable]
         best = usable[gains.index(max(gains))]
         chosen.append(best)
         usable = [c for c in usable if c is not best]
         killed |= best.killed
         shown_where |= best.where_matters
-    ran = [i for i in range(len(mutants)) if i not in trial.broken] if candidates else []
+    tried = set().union(*(c.tried for c in candidates)) if candidates else set()
+    ran = [i for i in sorted(tried) if i in killed or i not in trial.broken]
     return DatabaseReport(
         [c.database for c in chosen],
         any(c.non_empty for c in chosen),
         None if trial.stripped is None else any(c.where_matters for c in chosen),
-        len(ran),
-        sum(i in killed for i in ran),
+        tuple(mutants[i].name for i in ran if i in killed),
         tuple(mutants[i].name for i in ran if i not in killed),
+        equivalent,
         bool(stable) or any(c.stable for c in chosen),
         error if not candidates else "",
     )

@@ -12,15 +12,13 @@ from typing import Any
 
 from sqlglot import exp
 
+from sql_ft.execution.constraints import MAX_ROWS, Record, Row, constrain
 from sql_ft.execution.plan import Plan, Test, choose
 from sql_ft.execution.pools import Pool, fit
 from sql_ft.execution.resolve import Resolver
 from sql_ft.execution.tables import Schema, Table
 from sql_ft.execution.usage import Key
 from sql_ft.execution.witness import Planner
-
-Row = tuple[Any, ...]
-MAX_ROWS = 150
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,6 +33,9 @@ class Style:
         dependent: Columns that the gold takes from "some row" follow the group's key.
         repeat_rate: How often rows that satisfy the gold come twice.
         graded: Groups get different numbers of rows.
+        merged: Different keys share the values that follow them (two people of one name).
+        orphans: A join gets many rows that find no partner.
+        empty: One table has no rows.
     """
 
     null_rate: float
@@ -44,6 +45,9 @@ class Style:
     dependent: bool
     repeat_rate: float
     graded: bool = False
+    merged: bool = False
+    orphans: bool = False
+    empty: bool = False
 
 
 STYLES = (
@@ -55,6 +59,9 @@ STYLES = (
     Style(0.05, 0.5, 12, True, False, 0.5),
     Style(0.0, 0.8, 1, True, True, 0.0, graded=True),
     Style(0.0, 0.5, 2, False, True, 0.0, graded=True),
+    Style(0.25, 0.3, 6, True, True, 0.0, orphans=True),
+    Style(0.0, 0.5, 4, False, True, 0.0, graded=True, merged=True),
+    Style(0.05, 0.4, 5, True, True, 0.5, empty=True),
 )
 
 
@@ -77,7 +84,7 @@ class Filler:
     def fill(self, style: Style, rng: Random) -> dict[str, list[Row]]:
         """Rows of every table; the same arguments give the same rows."""
         self._fresh = rng.randrange(50)
-        rows: dict[str, list[dict[str, Any]]] = {t.name: [] for t in self.schema.tables}
+        rows: dict[str, list[Record]] = {t.name: [] for t in self.schema.tables}
         plan = Planner(self.tree, self._resolver, rng).make()
         for _ in range(plan.witnesses + rng.randrange(2)):
             before = {name: len(present) for name, present in rows.items()}
@@ -99,12 +106,16 @@ class Filler:
         if style.graded and self.graded:
             self._grade(rows, rng)
         if style.dependent:
-            self._follow(rows)
-        return self._constrained(rows, rng)
+            self._follow(rows, style, rng)
+        if style.empty:
+            rows[rng.choice(self.schema.tables).name].clear()
+        return constrain(
+            self.schema, rows, lambda table: self._noise(table, STYLES[0], rng, nulls=False)
+        )
 
     def _add(
         self,
-        rows: dict[str, list[dict[str, Any]]],
+        rows: dict[str, list[Record]],
         plan: Plan,
         style: Style,
         rng: Random,
@@ -149,7 +160,7 @@ class Filler:
 
     def _repeat(
         self,
-        rows: dict[str, list[dict[str, Any]]],
+        rows: dict[str, list[Record]],
         before: dict[str, int],
         style: Style,
         rng: Random,
@@ -164,9 +175,12 @@ class Filler:
             for column in table.columns:
                 if column.unique or column.name in table.primary_key[-1:]:
                     row[column.name] = other[column.name]
+            nullable = [c.name for c in table.columns if c.nullable and c.name in row]
+            if style.null_rate and nullable and rng.random() < 0.3:
+                row[rng.choice(nullable)] = None
             rows[table.name].append(row)
 
-    def _set_fresh(self, row: dict[str, Any], table: Table, column: str) -> None:
+    def _set_fresh(self, row: Record, table: Table, column: str) -> None:
         found = table.find(column)
         if found is not None:
             self._fresh += 1
@@ -174,7 +188,7 @@ class Filler:
             row[found.name] = pool.fresh(self._fresh)
 
     def _near_misses(
-        self, rows: dict[str, list[dict[str, Any]]], plan: Plan, style: Style, rng: Random
+        self, rows: dict[str, list[Record]], plan: Plan, style: Style, rng: Random
     ) -> None:
         once = dataclasses.replace(plan, copies=[min(c, 2) for c in plan.copies])
         for cell in plan.distinct_cells():
@@ -185,7 +199,8 @@ class Filler:
         for cell in joined:
             for row, key in cell.members:
                 if rng.random() < 0.7:
-                    self._add(rows, once, style, rng, apart=(row, key[1]))
+                    for _ in range(rng.randint(2, 6) if style.orphans else 1):
+                        self._add(rows, once, style, rng, apart=(row, key[1]))
 
     def _pool_of(self, members: list[tuple[int, Key]]) -> Pool:
         pools = [self.pools[key] for _, key in members]
@@ -195,8 +210,8 @@ class Filler:
         hits = [h for p in pools for h in p.hits if p.type == first.type]
         return dataclasses.replace(first, hits=list(dict.fromkeys(hits)))
 
-    def _noise(self, table: Table, style: Style, rng: Random, nulls: bool = True) -> dict[str, Any]:
-        row: dict[str, Any] = {}
+    def _noise(self, table: Table, style: Style, rng: Random, nulls: bool = True) -> Record:
+        row: Record = {}
         for column in table.columns:
             pool = self.pools[table.name.casefold(), column.name.casefold()]
             if nulls and column.nullable and rng.random() < style.null_rate:
@@ -210,7 +225,7 @@ class Filler:
                 row[column.name] = rng.choice(source or pool.all)
         return row
 
-    def _grade(self, rows: dict[str, list[dict[str, Any]]], rng: Random) -> None:
+    def _grade(self, rows: dict[str, list[Record]], rng: Random) -> None:
         """Give the groups of one table 1, 2, 3 … rows more than they have."""
         name, column = rng.choice(self.graded)
         values = list(dict.fromkeys(r[column] for r in rows[name] if r[column] is not None))
@@ -218,7 +233,13 @@ class Filler:
             # The values that satisfy the gold come often enough to differ in number.
             values = values[:4]
         templates = {v: [r for r in rows[name] if r[column] == v] for v in values}
-        for size, value in enumerate(values[:6]):
+        own_column = self.schema.find(name)
+        if values and rng.random() < 0.3 and own_column is not None:
+            found = own_column.find(column)
+            if found is not None and found.nullable:
+                values.append(None)
+                templates[None] = [{**rng.choice(rows[name]), column: None}]
+        for size, value in enumerate(values[-6:]):
             for _ in range(size * rng.choice((1, 2))):
                 if len(rows[name]) < MAX_ROWS:
                     row = dict(rng.choice(templates[value]))
@@ -230,119 +251,20 @@ class Filler:
                             row[own.name] = other[own.name]
                     rows[name].append(row)
 
-    def _follow(self, rows: dict[str, list[dict[str, Any]]]) -> None:
+    def _follow(self, rows: dict[str, list[Record]], style: Style, rng: Random) -> None:
         """Make each (table, key column, column) of `dependencies` a functional dependency."""
         for name, key, column in self.dependencies:
             seen: dict[Any, Any] = {}
+            if style.merged and rows[name]:
+                shared = [rng.choice(rows[name])[column] for _ in range(2)]
+                found = self.schema.find(name)
+                own = found.find(column) if found is not None else None
+                if own is not None and own.nullable and rng.random() < 0.5:
+                    shared[0] = None
+                for value in dict.fromkeys(row[key] for row in rows[name]):
+                    seen[value] = rng.choice(shared)
             for row in rows[name]:
                 row[column] = seen.setdefault(row[key], row[column])
-
-    def _constrained(
-        self, rows: dict[str, list[dict[str, Any]]], rng: Random
-    ) -> dict[str, list[Row]]:
-        """Unique keys, NOT NULL and foreign keys hold afterwards."""
-        order = _parents_first(self.schema)
-        for table in order:
-            rows[table.name] = self._unique(table, rows[table.name])
-        # Children are repaired last, so that the parents they name are final.
-        for table in reversed(order):
-            for foreign in table.foreign_keys:
-                self._add_parents(table, foreign, rows, rng)
-        for table in order:
-            rows[table.name] = self._unique(table, rows[table.name])
-        for table in order:
-            self._drop_orphans(table, rows)
-        return {
-            t.name: [tuple(r[c.name] for c in t.columns) for r in rows[t.name]]
-            for t in self.schema.tables
-        }
-
-    def _unique(self, table: Table, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        keys = [(c.name,) for c in table.columns if c.unique] + list(table.unique_keys)
-        if table.primary_key and len(table.primary_key) > 1:
-            keys.append(table.primary_key)
-        required = [c.name for c in table.columns if not c.nullable]
-        seen: set[tuple[Any, ...]] = set()
-        kept = []
-        for row in rows:
-            marks = [(k, *(row[c] for c in k)) for k in keys]
-            full = [m for m in marks if None not in m]
-            if any(m in seen for m in full) or any(row[c] is None for c in required):
-                continue
-            seen.update(full)
-            kept.append(row)
-        return kept
-
-    def _add_parents(
-        self, table: Table, foreign: Any, rows: dict[str, list[dict[str, Any]]], rng: Random
-    ) -> None:
-        target = self.schema.find(foreign.ref_table)
-        names = _target_columns(target, foreign)
-        if target is None or not names:
-            return
-        present = {tuple(r[n] for n in names) for r in rows[target.name]}
-        for row in rows[table.name]:
-            wanted = _as_types(row, foreign.columns, target, names)
-            if None in wanted or wanted in present or len(rows[target.name]) >= MAX_ROWS:
-                continue
-            parent = self._noise(target, STYLES[0], rng, nulls=False)
-            parent.update(zip(names, wanted, strict=True))
-            rows[target.name].append(parent)
-            present.add(wanted)
-
-    def _drop_orphans(self, table: Table, rows: dict[str, list[dict[str, Any]]]) -> None:
-        for foreign in table.foreign_keys:
-            target = self.schema.find(foreign.ref_table)
-            names = _target_columns(target, foreign)
-            if target is None or not names:
-                continue
-            present = {tuple(r[n] for n in names) for r in rows[target.name]}
-            rows[table.name] = [
-                r
-                for r in rows[table.name]
-                if None in (r[c] for c in foreign.columns)
-                or _as_types(r, foreign.columns, target, names) in present
-            ]
-
-
-def _target_columns(target: Table | None, foreign: Any) -> tuple[str, ...]:
-    """Referenced columns as the target spells them; () if they are not all there."""
-    if target is None:
-        return ()
-    found = [target.find(n) for n in foreign.ref_columns or target.primary_key]
-    if len(found) != len(foreign.columns):
-        return ()
-    names = tuple(c.name for c in found if c is not None)
-    return names if len(names) == len(found) else ()
-
-
-def _as_types(
-    row: dict[str, Any], columns: tuple[str, ...], target: Table, names: tuple[str, ...]
-) -> tuple[Any, ...]:
-    """A row's foreign key as its parent would hold it: a text may refer to a number."""
-    found = [target.find(name) for name in names]
-    return tuple(
-        fit(row[own], other.type if other is not None else "")
-        for own, other in zip(columns, found, strict=True)
-    )
-
-
-def _parents_first(schema: Schema) -> list[Table]:
-    done: list[Table] = []
-    waiting = list(schema.tables)
-    while waiting:
-        ready = [
-            t
-            for t in waiting
-            if not any(
-                schema.find(f.ref_table) in waiting and schema.find(f.ref_table) is not t
-                for f in t.foreign_keys
-            )
-        ] or waiting[:1]
-        for table in ready:
-            done.append(table)
-            waiting.remove(table)
-    return done
 
 
 def _less(a: Any, b: Any) -> bool:

@@ -128,6 +128,10 @@ def choose(cell: Cell, pool: Pool, rng: Random, violate: Test | None) -> Any:
         good.append(None)
     if violate is not None:
         good = [v for v in good if not violate(v)]
+    if violate is not None and rng.random() < 0.6:
+        # The boundary and the values just beside it tell more than any wrong value.
+        close = {*pool.hits, *pool.near}
+        good = [v for v in good if v in close] or good
     if good:
         return rng.choice(good)
     return rng.choice(values) if values else None

@@ -244,7 +244,7 @@ def convert(value: Any, kind: str) -> Any:
             return _as_type(dt.date.fromisoformat(str(value)[:10]), kind)
         except ValueError:
             return None
-    return None
+    return value
 
 
 def fit(value: Any, kind: str) -> Any:

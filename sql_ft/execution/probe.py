@@ -18,7 +18,7 @@ import duckdb
 import sqlglot
 import sqlglot.errors
 
-from sql_ft.execution.tables import Schema, create_sql, quote_name
+from sql_ft.execution.tables import MIXED, Column, Schema, create_sql, quote_name
 from sql_ft.execution.worker import open_connection
 
 Rows = Mapping[str, Sequence[tuple[Any, ...]]]
@@ -28,10 +28,24 @@ _STEP = 50_000
 _SQLITE_TYPES = {"BIGINT": "INTEGER", "DOUBLE": "REAL", "VARCHAR": "TEXT", "BOOLEAN": "INTEGER"}
 
 
+def _declared(column: Column) -> str:
+    """SQLite type whose affinity is the column's own, or else that of its DuckDB type."""
+    if column.affinity == "BLOB":
+        return ""
+    own = "NUMERIC" if column.affinity == MIXED else column.affinity
+    return own or _SQLITE_TYPES.get(column.type, "TEXT")
+
+
 class Probe(Protocol):
-    """One schema; any number of row sets, one at a time."""
+    """One schema; any number of row sets, one at a time.
+
+    Attributes:
+        error: Why the last query failed.
+        exhausted: It failed because it took too many steps or gave too many rows.
+    """
 
     error: str
+    exhausted: bool
 
     def load(self, rows: Rows) -> None:
         """Replace all rows."""
@@ -54,6 +68,7 @@ class Probe(Protocol):
 
 class _Closing:
     error = ""
+    exhausted = False
 
     def close(self) -> None:
         raise NotImplementedError
@@ -82,9 +97,7 @@ class SqliteProbe(_Closing):
         self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 10_000_000)
         self._connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         for table in schema.tables:
-            columns = ", ".join(
-                f"{quote_name(c.name)} {_SQLITE_TYPES.get(c.type, 'TEXT')}" for c in table.columns
-            )
+            columns = ", ".join(f"{quote_name(c.name)} {_declared(c)}" for c in table.columns)
             self._connection.execute(f"CREATE TABLE {quote_name(table.name)} ({columns})")
         self._left = 0
         self._connection.set_progress_handler(self._tick, _STEP)
@@ -112,13 +125,14 @@ class SqliteProbe(_Closing):
     def run(self, sql: str) -> list[tuple[Any, ...]] | None:
         """Rows of a query; None if it failed (`error` says why)."""
         self._left = MAX_STEPS
-        self.error = ""
+        self.error, self.exhausted = "", False
         try:
             rows = self._connection.execute(sql).fetchmany(MAX_ROWS + 1)
         except (sqlite3.Error, sqlite3.Warning, OverflowError) as error:
-            self.error = str(error)
+            self.error, self.exhausted = str(error), self._left < 0
             return None
         if len(rows) > MAX_ROWS:
+            self.exhausted = True
             self.error = f"more than {MAX_ROWS} rows"
             return None
         return rows
@@ -152,7 +166,7 @@ class DuckdbProbe(_Closing):
 
     def run(self, sql: str) -> list[tuple[Any, ...]] | None:
         """Rows of a query; None if it failed (`error` says why)."""
-        self.error = ""
+        self.error, self.exhausted = "", False
         timer = threading.Timer(2.0, self._connection.interrupt)
         timer.start()
         try:
@@ -160,10 +174,12 @@ class DuckdbProbe(_Closing):
             rows = self._connection.execute(text).fetchmany(MAX_ROWS + 1)
         except (duckdb.Error, sqlglot.errors.SqlglotError) as error:
             self.error = str(error).splitlines()[0]
+            self.exhausted = isinstance(error, duckdb.InterruptException)
             return None
         finally:
             timer.cancel()
         if len(rows) > MAX_ROWS:
+            self.exhausted = True
             self.error = f"more than {MAX_ROWS} rows"
             return None
         return rows

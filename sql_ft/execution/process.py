@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import os
+import selectors
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,9 @@ import duckdb
 
 from sql_ft.errors import SandboxError
 from sql_ft.execution import wire
+from sql_ft.execution.databases import Database
+from sql_ft.execution.job_run import Unit
+from sql_ft.execution.schema import Schema, quote_name
 from sql_ft.records import ExecutionResult, ExecutionStatus
 
 START_TIMEOUT_S = 60.0
@@ -68,13 +74,20 @@ class WorkerProcess:
         self.stdout = self._process.stdout.fileno()
         os.set_blocking(self.stdin, False)
         self.outgoing = bytearray()
+        self.units: collections.deque[Unit] = collections.deque()
+        self.units_done = 0
         self.over = False
         self.dead = False
+        self.spent = False
         self.complaint = ""
-        self.jobs_done = 0
         self._timeout_s = float(limits["query_timeout_s"])
-        self._reader = wire.FrameReader()
-        self._running = False
+        self._reader = wire.FrameReader(wire.MAX_ANSWER_BYTES)
+        self._watched = False
+        self._serial = self._answered = 0
+        self._schema: Schema | None = None
+        self._database: Database | None = None
+        self._sent: set[str] = set()
+        self._fault = ""
         self._distrusted = False
         self._late = False
         self._ready = False
@@ -86,12 +99,38 @@ class WorkerProcess:
         """Process id."""
         return self._process.pid
 
-    def send_job(self, job: dict[str, Any]) -> None:
-        """Queue a job; the clock of its first database starts."""
-        self.over = False
-        self.outgoing += wire.pack(job)
+    def send_unit(self, unit: Unit) -> None:
+        """Queue a unit: whatever of its database the worker does not have, and its queries."""
+        self.units.append(unit)
+        job = unit.run.job
+        database = job.databases[unit.number]
+        message: dict[str, Any] = {"new": not self.holds(database)}
+        if job.schema != self._schema:
+            message |= {"new": True, "schema": _columns(job.schema)}
+            self._schema = job.schema
+        if message["new"]:
+            self._database = database
+            self._sent = set()
+        # A name stands in the text of every query that reads the table; names that stand
+        # there by chance cost time and nothing else.
+        texts = [job.queries[key].casefold() for key in unit.keys]
+        message["rows"] = rows = {}
+        for table in job.schema.tables:
+            named = table.name.replace('"', '""').casefold()
+            present = database.rows.get(table.name)
+            if present and table.name not in self._sent and any(named in t for t in texts):
+                self._sent.add(table.name)
+                rows[quote_name(table.name)] = wire.encode_columns(present)
+        message["steps"] = [[self._serial + i, job.queries[k]] for i, k in enumerate(unit.keys)]
+        self._serial += len(unit.keys)
+        self.outgoing += wire.pack(message)
         self.flush()
-        self.restart_clock(running=False)
+        if len(self.units) == 1:
+            self._restart_clock(running=False)
+
+    def holds(self, database: Database) -> bool:
+        """The last unit that it was sent ran on this database."""
+        return database is self._database
 
     def flush(self) -> None:
         """Write what the pipe takes."""
@@ -106,39 +145,83 @@ class WorkerProcess:
                 return
             del self.outgoing[:written]
 
-    def receive(self) -> list[dict[str, Any]]:
-        """Messages that have arrived; none and `over` at the end of the pipe."""
+    def receive(self) -> Iterator[tuple[Unit, str, ExecutionResult]]:
+        """Answers that have arrived, with their unit and query; `over` at the end of the pipe.
+
+        What the caller does not ask for has not been answered.
+        """
         data = os.read(self.stdout, 1 << 20)
         if not data:
             self.over = self.dead = True
-            return []
+            return
         try:
-            messages = self._reader.feed(data)
-        except ValueError:
-            self.distrust()
-            return []
-        self._ready = self._ready or bool(messages)
-        return messages
+            for message in self._reader.feed(data):
+                self._ready = True
+                answer = self._accept(message)
+                if answer is not None:
+                    yield answer
+        except (KeyError, TypeError, ValueError):
+            self._distrusted = True
+            self.over = self.dead = True
 
-    def restart_clock(self, *, running: bool) -> None:
+    def _accept(self, message: dict[str, Any]) -> tuple[Unit, str, ExecutionResult] | None:
+        """Raises KeyError, TypeError or ValueError if no worker writes such a message."""
+        if "ready" in message:
+            return None
+        if "fault" in message:
+            self._fault = str(message["fault"])
+            return None
+        unit = self.units[0] if self.units else None
+        if unit is None:
+            raise ValueError("an answer that nobody asked for")
+        if "loaded" in message:
+            unit.loaded = True
+            self._restart_clock(running=True)
+            return None
+        if not unit.loaded or message["n"] != self._answered:
+            raise ValueError("an answer out of turn")
+        result = ExecutionResult(
+            ExecutionStatus(message["s"]),
+            tuple(str(c) for c in message["c"]),
+            wire.decode_rows(message["r"]),
+            str(message["e"]),
+        )
+        self._answered += 1
+        key = unit.keys.pop(0)
+        if not unit.keys:
+            self.units.popleft()
+            self.units_done += 1
+        self._restart_clock(running=bool(self.units) and self.units[0].loaded)
+        return unit, key, result
+
+    def watch_stdin(self, selector: selectors.BaseSelector) -> None:
+        """Wait for room in its pipe exactly while there is something to write."""
+        if self._watched != bool(self.outgoing):
+            if self.outgoing:
+                selector.register(self.stdin, selectors.EVENT_WRITE, self)
+            else:
+                selector.unregister(self.stdin)
+            self._watched = not self._watched
+
+    def unwatch_stdin(self, selector: selectors.BaseSelector) -> None:
+        """Stop waiting for room in its pipe."""
+        if self._watched:
+            selector.unregister(self.stdin)
+            self._watched = False
+
+    def _restart_clock(self, *, running: bool) -> None:
         """A query begins (`running`), or a database is being loaded."""
-        self._running = running
         allowed = self._timeout_s + KILL_GRACE_S if running else LOAD_TIMEOUT_S
         self.deadline = time.monotonic() + allowed
 
-    def distrust(self) -> None:
-        """It wrote something that no worker writes."""
-        self._distrusted = True
-        self.over = self.dead = True
-
-    def finish_job(self) -> None:
-        """Its job is done; it may take another."""
+    def spend(self) -> None:
+        """It shall run nothing more: what it answered last may have left traces."""
+        self.spent = True
         self.over = True
-        self.jobs_done += 1
 
     def kill(self) -> None:
         """End it, whatever it is doing; harmless if it has ended."""
-        if not self.dead and time.monotonic() > self.deadline:
+        if not self.dead and not self.over and self.units and time.monotonic() > self.deadline:
             self._late = True
         self.dead = True
         if self._process.poll() is None:
@@ -172,9 +255,11 @@ class WorkerProcess:
                 f"a sandbox worker does not start: {self.complaint.strip().splitlines()[-1]}",
                 setting="evaluation.memory_limit_mb",
             )
-        if not self._running and not self._distrusted:
+        running = bool(self.units) and self.units[0].loaded
+        if not running and not self._distrusted:
             return ExecutionResult(
-                ExecutionStatus.HARNESS, error=f"worker ended with {code} while loading a database"
+                ExecutionStatus.HARNESS,
+                error=f"a database cannot be loaded: {self._fault or f'worker ended with {code}'}",
             )
         if self._late or code in (75, -signal.SIGXCPU):
             return ExecutionResult(
@@ -183,3 +268,10 @@ class WorkerProcess:
         if self._distrusted:
             return ExecutionResult(ExecutionStatus.RUNTIME_ERROR, error="worker was subverted")
         return ExecutionResult(ExecutionStatus.MEMORY, error=f"worker ended with {code}")
+
+
+def _columns(schema: Schema) -> dict[str, list[list[str]]]:
+    """Quoted table name → quoted column names and types."""
+    return {
+        quote_name(t.name): [[quote_name(c.name), c.type] for c in t.columns] for t in schema.tables
+    }

@@ -12,11 +12,15 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
+from sql_ft.errors import SqlTranslationError
 from sql_ft.execution.tables import Column, Schema, Table
+from sql_ft.records import ExecutionStatus
 
 INTEGER, REAL, TEXT, OTHER = "BIGINT", "DOUBLE", "VARCHAR", ""
 NUMERIC = (INTEGER, REAL)
 Query = (exp.Select, exp.SetOperation, exp.Values)
+# A chain of CTEs, each the product of the one before with itself, has 2^n columns.
+MAX_COLUMNS = 20_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -95,6 +99,7 @@ class Resolver:
         self.unknown_tables: list[str] = []
         self._columns: dict[int, tuple[Resolved, Env] | None] = {}
         self._outputs: dict[int, list[Resolved]] = {}
+        self._column_count = 0
         # Passes take nodes out of the tree; as long as they live, no new node has their id.
         self._alive = list(tree.walk())
         self._visit(tree, None, {})
@@ -183,11 +188,19 @@ class Resolver:
             return self.has_affinity(node.this)
         if isinstance(node, exp.Column):
             found = self.resolve(node)
+            if found is not None and found.column is not None and found.column.affinity == "BLOB":
+                return False
             return found is not None and (found.affinity or found.column is not None)
         if isinstance(node, exp.Subquery):
             outputs = self.outputs(node.this)
             return bool(outputs) and outputs[0].affinity
         return isinstance(node, (exp.Cast, exp.TryCast))
+
+    def stored_affinity(self, node: exp.Expr) -> str:
+        """`Column.affinity` of a base column, "" of anything else."""
+        inner = node.unnest()
+        found = self.resolve(inner) if isinstance(inner, exp.Column) else None
+        return found.column.affinity if found is not None and found.column is not None else ""
 
     def columns(self) -> Iterator[tuple[exp.Column, Resolved]]:
         """All columns of the query that resolve to a base table."""
@@ -274,7 +287,13 @@ class Resolver:
                     self._walk(child.args.get("on"), env, ctes)
                 elif isinstance(child, exp.Expr):
                     self._walk(child, env, ctes)
-        return self._project(select, env)
+        outputs = self._project(select, env)
+        self._column_count += len(outputs) + sum(len(s.columns) for s in env.sources)
+        if self._column_count > MAX_COLUMNS:
+            raise SqlTranslationError(
+                f"a query over more than {MAX_COLUMNS} columns", status=ExecutionStatus.SYNTAX
+            )
+        return outputs
 
     def _add_source(self, item: exp.Expr, env: Env, ctes: dict[str, list[Resolved]]) -> None:
         alias = item.alias_or_name.casefold()
@@ -361,22 +380,9 @@ def _cast_type(target: exp.DataType) -> str:
 
 
 _INTEGER_NODES = (
-    exp.Count,
-    exp.Length,
-    exp.StrPosition,
-    exp.Boolean,
-    exp.Predicate,
-    exp.Not,
-    exp.And,
-    exp.Or,
-    exp.Mod,
-    exp.IntDiv,
-    exp.RowNumber,
-    exp.BitwiseAnd,
-    exp.BitwiseOr,
-    exp.Unicode,
-    exp.Sign,
-)
+    exp.Count, exp.Length, exp.StrPosition, exp.Boolean, exp.Predicate, exp.Not, exp.And, exp.Or,
+    exp.Mod, exp.IntDiv, exp.RowNumber, exp.BitwiseAnd, exp.BitwiseOr, exp.Unicode, exp.Sign,
+)  # fmt: skip
 _TEXT_NODES = (
     exp.DPipe,
     exp.Concat,

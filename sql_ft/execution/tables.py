@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
+MIXED = "MIXED"
+NUMERIC_AFFINITIES = frozenset({"INTEGER", "REAL", "NUMERIC", MIXED})
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Column:
@@ -16,8 +19,9 @@ class Column:
         declared_type: The type as the DDL wrote it ("" if it wrote none).
         nullable: False for NOT NULL and primary-key columns.
         unique: True if the column alone is declared UNIQUE or is the primary key.
-        affinity: SQLite's affinity of a column whose values were read (`sql_ft.data.sqlite_file`);
-            "" where `type` tells it.
+        affinity: SQLite's affinity of a column whose values were read
+            (`sql_ft.data.sqlite_file`), `MIXED` if numbers and text stand beside each other
+            in it; "" where `type` tells it.
     """
 
     name: str

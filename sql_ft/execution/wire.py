@@ -12,15 +12,18 @@ import decimal
 import json
 import math
 import struct
+from collections.abc import Sequence
 from typing import Any
 
-MAX_FRAME_BYTES = 64 * 1024 * 1024
+MAX_FRAME_BYTES = 256 * 1024 * 1024
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+"""A worker's answer has to be shorter: the parent reads it beside everything else."""
 _HEADER = struct.Struct(">I")
 _PLAIN = (str, int, bool, type(None))
 
 
 class FrameTooLargeError(Exception):
-    """A message needs more than `MAX_FRAME_BYTES`."""
+    """A message needs more bytes than a frame may have."""
 
 
 def encode_value(value: Any) -> Any:
@@ -91,6 +94,14 @@ def encode_rows(rows: list[tuple[Any, ...]]) -> list[list[Any]]:
     return [[v if type(v) is str else encode_value(v) for v in row] for row in rows]
 
 
+def encode_columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """JSON form of rows, one list a column; there is at least one row."""
+    return [
+        [v if type(v) is str else encode_value(v) for v in column]
+        for column in zip(*rows, strict=True)
+    ]
+
+
 def decode_rows(rows: Any) -> tuple[tuple[Any, ...], ...]:
     """Rows from their JSON form; raises ValueError."""
     if not isinstance(rows, list):
@@ -98,22 +109,27 @@ def decode_rows(rows: Any) -> tuple[tuple[Any, ...], ...]:
     return tuple(tuple(decode_value(v) for v in row) for row in rows)
 
 
-def pack(message: dict[str, Any]) -> bytes:
+def pack(message: dict[str, Any], max_bytes: int = MAX_FRAME_BYTES) -> bytes:
     """One frame.
 
     Raises:
-        FrameTooLargeError: The message needs more than `MAX_FRAME_BYTES`.
+        FrameTooLargeError: The message needs more than `max_bytes`.
     """
     data = json.dumps(message, separators=(",", ":")).encode("ascii")
-    if len(data) > MAX_FRAME_BYTES:
+    if len(data) > max_bytes:
         raise FrameTooLargeError(f"{len(data)} bytes")
     return _HEADER.pack(len(data)) + data
 
 
 class FrameReader:
-    """Collects bytes and hands out whole messages."""
+    """Collects bytes and hands out whole messages.
 
-    def __init__(self) -> None:
+    Args:
+        max_bytes: Longest frame that is read.
+    """
+
+    def __init__(self, max_bytes: int = MAX_FRAME_BYTES) -> None:
+        self._max_bytes = max_bytes
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> list[dict[str, Any]]:
@@ -126,7 +142,7 @@ class FrameReader:
         messages = []
         while len(self._buffer) >= _HEADER.size:
             (size,) = _HEADER.unpack_from(self._buffer)
-            if size > MAX_FRAME_BYTES:
+            if size > self._max_bytes:
                 raise ValueError(f"frame of {size} bytes on the wire")
             end = _HEADER.size + size
             if len(self._buffer) < end:

@@ -95,7 +95,10 @@ class Planner:
         for clause in (limit, offset):
             for value in literal_values(clause.expression) if clause is not None else ():
                 if isinstance(value, int) and select is self.tree:
-                    self.plan.witnesses = max(self.plan.witnesses, min(value + 1, 12))
+                    # Witnesses of one group, or of one distinct row, are one result row.
+                    merged = select.args.get("group") or select.args.get("distinct")
+                    wanted = min(2 * value + 2, 32) if merged else min(value + 1, 12)
+                    self.plan.witnesses = max(self.plan.witnesses, wanted)
         rows = range(first, len(self.plan.tables))
         if copies > 1 and rows:
             chosen = self.rng.choice([*rows])
@@ -305,6 +308,10 @@ class Planner:
         else:
             cell.tests.append(lambda v: v is not None and regex.fullmatch(str(v)) is None)
 
+    def _near(self, number: int) -> int:
+        """A number of rows that just is enough, or just misses it."""
+        return max(1, min(MAX_COPIES, number + self.rng.choice((0, 0, 0, -1, 1))))
+
     def _require_having(self, node: exp.Expr) -> int:
         """Requirements of HAVING; returns how many rows a group needs."""
         copies = 1
@@ -321,9 +328,13 @@ class Planner:
                         number = int(float(value)) if is_float(value) else 1
                         more = operator in (exp.GT, exp.NEQ)
                         if operator not in (exp.LT, exp.LTE):
-                            copies = min(MAX_COPIES, number + more)
+                            copies = self._near(number + more)
                     self._nested(other, None)
                     return max(1, copies)
+        if isinstance(node, exp.Between) and isinstance(node.this.unnest(), exp.Count):
+            bounds = [*literal_values(node.args["low"]), *literal_values(node.args["high"])]
+            numbers = [int(float(v)) for v in bounds if is_float(v)]
+            return self._near(self.rng.choice(numbers)) if numbers else 1
         self._require(node, True)
         return copies
 

@@ -23,50 +23,57 @@ except ImportError:  # not a POSIX system; the parent refuses to start there
 
 _CHUNK_ROWS = 2048
 _GRACE_S = 1.0
+_INSERT_ROWS = 200
 
 
 class Watchdog(threading.Thread):
     """Interrupts a late query, and ends the process that ignores the interrupt.
 
     DuckDB can miss one interrupt that comes before execution starts, so it is repeated.
+    The thread looks at the clock at fixed intervals: to be woken for every query would
+    cost more than most queries.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, timeout_s: float) -> None:
         super().__init__(daemon=True)
         self._connection = connection
+        self._interval_s = min(0.1, timeout_s / 10)
+        self._grace_s = min(_GRACE_S, timeout_s)
         self._deadline: float | None = None
-        self._wake = threading.Condition()
+        self._lock = threading.Lock()
         self._parent = os.getppid()
         self.fired = False
 
     def arm(self, seconds: float) -> None:
         """Start the clock of one query."""
-        with self._wake:
+        with self._lock:
             self.fired = False
             self._deadline = time.monotonic() + seconds
-            self._wake.notify()
 
     def disarm(self) -> None:
         """Stop the clock."""
-        with self._wake:
+        with self._lock:
             self._deadline = None
 
     def run(self) -> None:
         """Thread body."""
         while True:
-            with self._wake:
+            pause = self._interval_s
+            # The lock is held while interrupting, so that no interrupt meant for one query
+            # reaches the next.
+            with self._lock:
                 now = time.monotonic()
-                if self._deadline is None or now < self._deadline:
-                    rest = 0.5 if self._deadline is None else min(0.5, self._deadline - now)
-                    self._wake.wait(max(rest, 0.001))
-                else:
+                if self._deadline is not None and now >= self._deadline:
                     self.fired = True
                     self._connection.interrupt()
-                    if now > self._deadline + _GRACE_S:
+                    if now > self._deadline + self._grace_s:
                         os._exit(75)
-                    self._wake.wait(0.02)
+                    pause = 0.02
+                elif self._deadline is not None:
+                    pause = min(pause, self._deadline - now)
             if os.getppid() != self._parent:
                 os._exit(76)
+            time.sleep(max(pause, 0.001))
 
 
 def open_connection(memory_limit_mb: int) -> duckdb.DuckDBPyConnection:
@@ -119,6 +126,64 @@ def limit_cpu(seconds: float) -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
 
 
+class Tables:
+    """The tables of one schema, filled from one database at a time.
+
+    Replacing a table costs half a millisecond, so only those that a query names are
+    filled, and a database stays until another one is sent. A table that the present
+    database did not fill is empty: no row outlives its database.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._columns: dict[str, list[list[str]]] = {}
+        self._filled: set[str] = set()
+
+    def set_schema(self, tables: dict[str, list[list[str]]]) -> None:
+        """Drop all tables and make others: quoted name → quoted column names and types."""
+        for name in self._columns:
+            self._connection.execute(f"DROP TABLE {name}")
+        self._columns = tables
+        self._filled = set()
+        for name in tables:
+            self._create(name)
+
+    def clear(self) -> None:
+        """Empty every table."""
+        for name in sorted(self._filled):
+            self._create(name)
+        self._filled = set()
+
+    def fill(self, name: str, columns: list[list[Any]]) -> None:
+        """Put rows into one table; one list of values a column."""
+        values = [[wire.decode_value(v) for v in column] for column in columns]
+        types = self._columns[name]
+        self._filled.add(name)
+        if all(_one_type(v, kind) for v, (_, kind) in zip(values, types, strict=True)):
+            lists = ", ".join(f"unnest(?::{kind}[]) AS {column}" for column, kind in types)
+            self._connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT {lists}", values)
+            return
+        # A list holds values of one type only; in a VALUES list each is cast by itself.
+        self._create(name)
+        mark = "(" + ", ".join("?" * len(types)) + ")"
+        rows = list(zip(*values, strict=True))
+        for start in range(0, len(rows), _INSERT_ROWS):
+            part = rows[start : start + _INSERT_ROWS]
+            self._connection.execute(
+                f"INSERT INTO {name} VALUES " + ", ".join([mark] * len(part)),
+                [v for row in part for v in row],
+            )
+
+    def _create(self, name: str) -> None:
+        columns = ", ".join(f"{column} {kind}" for column, kind in self._columns[name])
+        self._connection.execute(f"CREATE OR REPLACE TABLE {name} ({columns})")
+
+
+def _one_type(values: list[Any], kind: str) -> bool:
+    found = {type(v) for v in values if v is not None}
+    return len(found) < 2 or (kind == "DOUBLE" and found == {int, float})
+
+
 class Session:
     """Runs the jobs that the parent sends."""
 
@@ -126,51 +191,43 @@ class Session:
         self.timeout_s = float(options["query_timeout_s"])
         self.max_rows = int(options["max_result_rows"])
         self.connection = open_connection(int(options["engine_memory_mb"]))
-        self.watchdog = Watchdog(self.connection)
+        begin, rollback = self.connection.extract_statements(
+            "BEGIN TRANSACTION READ ONLY; ROLLBACK"
+        )
+        self.begin, self.rollback = begin, rollback
+        self.tables = Tables(self.connection)
+        self.watchdog = Watchdog(self.connection, self.timeout_s)
         self.watchdog.start()
         self.out = out
         limit_process(int(options["memory_limit_mb"]))
 
     def send(self, message: dict[str, Any]) -> None:
         """Write one frame to the parent."""
-        data = wire.pack(message)
+        data = wire.pack(message, wire.MAX_ANSWER_BYTES)
         view = memoryview(data)
         while view:
             view = view[os.write(self.out, view) :]
 
-    def run_job(self, job: dict[str, Any]) -> None:
-        """Create each database, run its queries, report each result, drop everything."""
-        for number, create, inserts, steps in job["databases"]:
-            drops = self.load(create, inserts)
-            self.send({"loaded": number})
-            for key, sql in steps:
-                answer = self.run_query(sql)
-                try:
-                    self.send({"d": number, "q": key, **answer})
-                except wire.FrameTooLargeError as error:
-                    self.send(
-                        {"d": number, "q": key, **_failure("too_many_rows", f"result of {error}")}
-                    )
-            for name in drops:
-                self.connection.execute(f"DROP TABLE {name}")
-        self.send({"end": True})
-
-    def load(self, create: list[list[str]], inserts: list[list[Any]]) -> list[str]:
-        """Create and fill tables; returns their quoted names."""
+    def run_unit(self, unit: dict[str, Any]) -> None:
+        """Make one database, run queries on it, report each result."""
         limit_cpu(60.0)
-        self.connection.execute("BEGIN TRANSACTION")
-        for _, statement in create:
-            self.connection.execute(statement)
-        for name, width, rows in inserts:
-            row = "(" + ", ".join("?" * width) + ")"
-            for start in range(0, len(rows), 200):
-                part = rows[start : start + 200]
-                values = [wire.decode_value(v) for r in part for v in r]
-                self.connection.execute(
-                    f"INSERT INTO {name} VALUES " + ", ".join([row] * len(part)), values
-                )
-        self.connection.execute("COMMIT")
-        return [name for name, _ in create]
+        try:
+            if "schema" in unit:
+                self.tables.set_schema(unit["schema"])
+            elif unit["new"]:
+                self.tables.clear()
+            for name, columns in unit["rows"].items():
+                self.tables.fill(name, columns)
+        except (duckdb.Error, MemoryError, ValueError) as error:
+            self.send({"fault": _first_line(error)})
+            raise
+        self.send({"loaded": True})
+        for number, sql in unit["steps"]:
+            answer = self.run_query(sql)
+            try:
+                self.send({"n": number, **answer})
+            except wire.FrameTooLargeError as error:
+                self.send({"n": number, **_failure("too_many_rows", f"result of {error}")})
 
     def run_query(self, sql: str) -> dict[str, Any]:
         """One query in its own read-only transaction."""
@@ -186,7 +243,7 @@ class Session:
                 return _failure("not_a_query", f"{statements[0].type} is not a query")
             if "random" in sql.lower() or "sample" in sql.lower() or "uuid" in sql.lower():
                 self.connection.execute("SELECT setseed(0.5)").fetchall()
-            self.connection.execute("BEGIN TRANSACTION READ ONLY")
+            self.connection.execute(self.begin)
             began = True
             return self.fetch(statements[0])
         except (duckdb.Error, MemoryError, UnicodeError, OverflowError, ValueError) as error:
@@ -199,18 +256,23 @@ class Session:
         finally:
             self.watchdog.disarm()
             if began:
-                self.connection.execute("ROLLBACK")
+                self.connection.execute(self.rollback)
 
     def fetch(self, statement: duckdb.Statement) -> dict[str, Any]:
         """Execute and read at most one row more than is allowed."""
         cursor = self.connection.execute(statement)
         columns = [str(d[0]) for d in cursor.description or ()]
         rows: list[tuple[Any, ...]] = []
+        size = 0
         while len(rows) <= self.max_rows:
             part = cursor.fetchmany(min(_CHUNK_ROWS, self.max_rows + 1 - len(rows)))
             if not part:
                 break
             rows.extend(part)
+            # Before it is encoded, which takes several times the memory.
+            size += sum(len(v) for row in part for v in row if isinstance(v, (str, bytes)))
+            if size > wire.MAX_ANSWER_BYTES:
+                return _failure("too_many_rows", f"result of more than {size} bytes")
         if len(rows) > self.max_rows:
             return _failure("too_many_rows", f"more than {self.max_rows} rows")
         return {"s": "ok", "c": columns, "r": wire.encode_rows(rows), "e": ""}
@@ -227,6 +289,9 @@ def classify(error: BaseException) -> str:
         return "timeout"
     if isinstance(error, (duckdb.ParserException, duckdb.SyntaxException)):
         return "syntax"
+    # A file is no table: the engine says that it may not be opened.
+    if isinstance(error, duckdb.PermissionException) and "Cannot access file" in text:
+        return "unknown_table"
     if "Table with name" in text or "Referenced table" in text:
         return "unknown_table"
     if isinstance(error, duckdb.BinderException) and (
@@ -268,7 +333,7 @@ def main() -> None:
                 os.dup2(null, 2)
                 session.send({"ready": True})
             else:
-                session.run_job(message)
+                session.run_unit(message)
 
 
 if __name__ == "__main__":

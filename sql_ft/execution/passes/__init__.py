@@ -20,6 +20,7 @@ from sql_ft.execution.passes.arithmetic import (
 from sql_ft.execution.passes.comparisons import compare_across_types, unify_branches
 from sql_ft.execution.passes.dates import date_functions
 from sql_ft.execution.passes.grouping import bare_columns, distinct_order
+from sql_ft.execution.passes.mixed import mixed_extremes, mixed_order
 from sql_ft.execution.passes.shape import (
     conditions,
     constant_order_keys,
@@ -50,6 +51,8 @@ SQLITE_PASSES: tuple[Pass, ...] = (
     unify_branches,
     set_operation_types,
     compare_across_types,
+    mixed_order,
+    mixed_extremes,
     text_as_numbers,
     divisions,
     text_functions,

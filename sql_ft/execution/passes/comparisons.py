@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from sql_ft.execution.passes.build import as_text, constant_unless_null, whole_text_as_number, wrap
 from sql_ft.execution.resolve import NUMERIC, TEXT, Resolver
-from sql_ft.execution.tables import Schema
+from sql_ft.execution.tables import NUMERIC_AFFINITIES, Schema
 
 # Stands for "equals nothing" where an IN list would be left empty.
 _UNLIKELY = "987654321.123456789"
@@ -51,6 +51,11 @@ def compare_across_types(tree: exp.Expr, schema: Schema) -> exp.Expr:
 
 def _compare(node: exp.Expr, resolver: Resolver) -> None:
     left, right = node.this, node.expression
+    for column, other, seen in ((left, right, type(node)), (right, left, _MIRROR[type(node)])):
+        compared = _compare_stored(column, other, seen, resolver)
+        if compared is not None:
+            node.replace(compared)
+            return
     kinds = resolver.type_of(left), resolver.type_of(right)
     if TEXT not in kinds or not any(k in NUMERIC for k in kinds):
         return
@@ -73,8 +78,40 @@ def _compare(node: exp.Expr, resolver: Resolver) -> None:
         )
 
 
+def _compare_stored(
+    column: exp.Expr, other: exp.Expr, operator: type[exp.Expr], resolver: Resolver
+) -> exp.Expr | None:
+    """A text column of numeric affinity beside a number: only real databases have such.
+
+    SQLite keeps a text in it because it is no number, and text is larger than any number.
+    """
+    if resolver.stored_affinity(column) not in NUMERIC_AFFINITIES:
+        return None
+    if resolver.type_of(column) != TEXT:
+        return None
+    inner = other.unnest()
+    number: exp.Expr | None = None
+    if resolver.type_of(other) in NUMERIC:
+        number = other.copy()
+    elif isinstance(inner, exp.Literal) and inner.is_string:
+        number = _number_literal(inner.this)
+    if number is None:
+        return None
+    larger = operator in (exp.NEQ, exp.GT, exp.GTE)
+    value = whole_text_as_number(column.copy())
+    text_case = exp.If(
+        this=exp.Is(this=value, expression=exp.Null()),
+        true=constant_unless_null(larger, column.copy(), number.copy()),
+    )
+    return exp.Paren(
+        this=exp.Case(ifs=[text_case], default=operator(this=value.copy(), expression=number))
+    )
+
+
 def _between(node: exp.Between, resolver: Resolver) -> None:
     low, high = node.args["low"], node.args["high"]
+    if _between_stored(node, resolver):
+        return
     kinds = {resolver.type_of(n) for n in (node.this, low, high)}
     if TEXT not in kinds or not kinds & set(NUMERIC):
         return
@@ -107,6 +144,19 @@ def _between(node: exp.Between, resolver: Resolver) -> None:
                         _NUMBER_IS_SMALLER[type(half)], subject.copy(), bound.copy()
                     )
                 )
+
+
+def _between_stored(node: exp.Between, resolver: Resolver) -> bool:
+    """True if the subject is such a column and the node has been replaced."""
+    low, high = node.args["low"], node.args["high"]
+    above = _compare_stored(node.this, low, exp.GTE, resolver)
+    below = _compare_stored(node.this, high, exp.LTE, resolver)
+    if (above is None and below is None) or node.args.get("symmetric"):
+        return False
+    above = above or exp.GTE(this=node.this.copy(), expression=low.copy())
+    below = below or exp.LTE(this=node.this.copy(), expression=high.copy())
+    node.replace(exp.Paren(this=exp.And(this=above, expression=below)))
+    return True
 
 
 def _membership(node: exp.In, resolver: Resolver) -> None:
