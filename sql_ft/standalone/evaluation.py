@@ -139,8 +139,11 @@ def evaluate(
     by_id = {prediction.sample_id: prediction for prediction in file.predictions}
     samples = [item.sample for item in evaluation_set.entries]
     slices = slice_golds(samples, evaluation_set.dialect)
+    # Equal keys mean equal results, so only what was found right can match.
+    right = {verdict.sample_id for verdict in verdicts if verdict.correct}
     canonical = {
-        item.sample.id: is_canonical_match(item, by_id[item.sample.id], config)
+        item.sample.id: item.sample.id in right
+        and is_canonical_match(item, by_id[item.sample.id], config)
         for item in evaluation_set.items
     }
     summary = summarize(
