@@ -102,7 +102,9 @@ def main() -> None:
         app(standalone_mode=True)
     except BaseException as error:
         if interruption.happened:
-            errors.print("[bold red]interrupted[/]: the champion is untouched; run again to resume")
+            stand_alone = sys.argv[1:2] in (["evaluate"], ["evalset"])
+            kept = "" if stand_alone else "the champion is untouched; "
+            errors.print(f"[bold red]interrupted[/]: {kept}run again to resume")
             raise SystemExit(130) from None
         if not isinstance(error, SqlFtError):
             raise

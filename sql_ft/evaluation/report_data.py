@@ -66,6 +66,7 @@ class Comparison:
             ``wrong`` or ``excluded``.
         slices: Slice → values of this question.
         written: Arm → SQL as the arm wrote it; without an entry it is not known.
+        said: Arm → its whole answer, where no SQL was found in it.
     """
 
     sample: Sample
@@ -74,6 +75,7 @@ class Comparison:
     change: str
     slices: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     written: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    said: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -155,10 +157,7 @@ def build_report_data(
     if len(arms) > 1:
         named = decision.reference_arm if decision is not None else ""
         reference = named if named in arms else arms[0]
-    written = {
-        arm: {p.sample_id: p.predicted_sql for p in of_arm}
-        for arm, of_arm in (predictions or {}).items()
-    }
+    answers = {arm: {p.sample_id: p for p in of_arm} for arm, of_arm in (predictions or {}).items()}
     return ReportData(
         title=title,
         arms=arms,
@@ -167,18 +166,7 @@ def build_report_data(
         decision=decision,
         reference_arm=reference,
         comparisons=tuple(
-            dataclasses.replace(
-                comparison,
-                slices={
-                    **{tag: (value,) for tag, value in comparison.sample.tags.items()},
-                    **(gold_slices or {}).get(comparison.sample.id, {}),
-                },
-                written={
-                    arm: texts[comparison.sample.id]
-                    for arm, texts in written.items()
-                    if comparison.sample.id in texts
-                },
-            )
+            _with_texts(comparison, gold_slices or {}, answers)
             for comparison in _compare(samples, verdicts, reference, arms[-1])
         ),
         examples=_example_answers(arms, predictions or {}),
@@ -313,6 +301,27 @@ def _compare(
         if sample.id in after:
             old, new = before.get(sample.id), after[sample.id]
             yield Comparison(sample, old, new, _change(old, new))
+
+
+def _with_texts(
+    comparison: Comparison,
+    gold_slices: Mapping[str, Mapping[str, tuple[str, ...]]],
+    answers: Mapping[str, Mapping[str, Prediction]],
+) -> Comparison:
+    """The comparison with what is known beyond its verdicts."""
+    sample = comparison.sample
+    tags = {tag: (value,) for tag, value in sample.tags.items()}
+    known = {arm: of_arm[sample.id] for arm, of_arm in answers.items() if sample.id in of_arm}
+    return dataclasses.replace(
+        comparison,
+        slices={**tags, **gold_slices.get(sample.id, {})},
+        written={arm: p.predicted_sql for arm, p in known.items()},
+        said={
+            arm: p.completion
+            for arm, p in known.items()
+            if p.completion.strip() and not p.predicted_sql.strip()
+        },
+    )
 
 
 def _change(before: Verdict | None, after: Verdict) -> str:

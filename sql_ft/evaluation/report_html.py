@@ -37,6 +37,9 @@ from sql_ft.records import Outcome, Verdict
 MAX_QUESTIONS = 2000
 """Questions listed; the flipped ones come first, and the page says how many it leaves out."""
 
+MAX_SAID_CHARS = 600
+"""Of an answer without SQL, this much is shown."""
+
 _CHANGES = {
     "gained": "gained",
     "lost": "lost",
@@ -56,6 +59,7 @@ _FAILURE = "failure"
 class _Answer:
     label: str
     pieces: list[tuple[str, bool]]
+    said: str
     correct: bool
     failure: str
     detail: str
@@ -273,11 +277,14 @@ def _question(comparison: Comparison, keys: Mapping[tuple[str, str], str]) -> di
         # Each side is compared on its own deciding database; the candidate's is shown.
         "gold_head": split_head(after.gold_head),
         "open": comparison.change in _OPEN,
-        "answers": [_answer(v, gold, comparison.written.get(v.arm)) for v in verdicts],
+        "answers": [
+            _answer(v, gold, comparison.written.get(v.arm), comparison.said.get(v.arm, ""))
+            for v in verdicts
+        ],
     }
 
 
-def _answer(verdict: Verdict, gold: str, written: str | None) -> _Answer:
+def _answer(verdict: Verdict, gold: str, written: str | None, said: str) -> _Answer:
     if verdict.outcome == Outcome.EXCLUDED:
         failure = verdict.reason
     else:
@@ -286,6 +293,7 @@ def _answer(verdict: Verdict, gold: str, written: str | None) -> _Answer:
     return _Answer(
         label=arm_label(verdict.arm),
         pieces=mark_differences(gold, shown.strip()),
+        said=said[:MAX_SAID_CHARS] + ("…" if len(said) > MAX_SAID_CHARS else ""),
         correct=verdict.correct,
         failure=failure,
         detail=verdict.detail,

@@ -6,6 +6,7 @@ prediction, so every arm is cut at the same places.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
@@ -68,10 +69,14 @@ def slice_golds(samples: Sequence[Sample], dialect: str) -> dict[str, dict[str, 
 
 def find_clauses(tree: exp.Expr) -> tuple[str, ...]:
     """Names of `CLAUSES` that occur anywhere in the query, in that order."""
-    found = {name for name, kinds in _CLAUSE_NODES.items() if tree.find(*kinds) is not None}
-    selects = sum(1 for _ in tree.find_all(exp.Select))
-    branches = 1 + sum(1 for _ in tree.find_all(exp.SetOperation))
-    if selects > branches:
+    nodes = Counter(type(node) for node in tree.walk())
+    found = {
+        name
+        for name, kinds in _CLAUSE_NODES.items()
+        if any(issubclass(node, kinds) for node in nodes)
+    }
+    branches = 1 + sum(n for node, n in nodes.items() if issubclass(node, exp.SetOperation))
+    if nodes[exp.Select] > branches:
         found.add("nested")
     return tuple(name for name in CLAUSES if name in found) or ("plain",)
 

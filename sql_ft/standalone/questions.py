@@ -22,7 +22,7 @@ from sql_ft.config import DataConfig, EvaluationConfig
 from sql_ft.data.ddl_names import table_names
 from sql_ft.data.layouts import LayoutSource, read_bird, read_spider
 from sql_ft.data.local_files import read_file
-from sql_ft.data.sources import check_rows, has_group_column
+from sql_ft.data.row_checks import check_rows, has_group_column
 from sql_ft.errors import DataError
 from sql_ft.evaluation.evalset import build_evaluation_set, evaluation_set_key
 from sql_ft.evaluation.evalset_storage import EvaluationSet
