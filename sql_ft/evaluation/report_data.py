@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sql_ft.errors import EvaluationError
@@ -50,8 +48,6 @@ _VALUE_ORDER = {
     value: place
     for place, value in enumerate((*CLAUSES, *HARDNESS_ORDER, "simple", "moderate", "challenging"))
 }
-
-_TOKENS = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\w+|\s+|[^\w\s]")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -230,35 +226,6 @@ def check_label(check: Check) -> str:
     return check.name.replace("_", " ")
 
 
-def mark_differences(reference: str, text: str) -> list[tuple[str, bool]]:
-    """Cut `text` into pieces, each with whether `reference` lacks it.
-
-    Tokens are compared without regard to letter case outside quotes; white space
-    never differs.
-    """
-    before = [t for t in _TOKENS.findall(reference) if not t.isspace()]
-    after = _TOKENS.findall(text)
-    solid = [i for i, token in enumerate(after) if not token.isspace()]
-    matcher = difflib.SequenceMatcher(
-        None, [_fold(t) for t in before], [_fold(after[i]) for i in solid], autojunk=False
-    )
-    new = {
-        solid[j]
-        for tag, _, _, start, end in matcher.get_opcodes()
-        if tag in ("replace", "insert")
-        for j in range(start, end)
-    }
-    pieces: list[tuple[str, bool]] = []
-    for i, token in enumerate(after):
-        # White space between two marked tokens is marked too: one mark reads better.
-        marked = i in new or (token.isspace() and i - 1 in new and i + 1 in new)
-        if pieces and pieces[-1][1] == marked:
-            pieces[-1] = (pieces[-1][0] + token, marked)
-        else:
-            pieces.append((token, marked))
-    return pieces
-
-
 def slice_label(tag: str) -> str:
     """Name of a slice as a reader sees it."""
     return _SLICE_LABELS.get(tag, tag.replace("_", " "))
@@ -278,10 +245,6 @@ def ordered_values(values: Iterable[str]) -> list[str]:
 def _interval(summary: ArmSummary) -> str:
     rate = summary.execution_accuracy
     return "–" if rate.rate is None else f"{rate.low:.2f}–{rate.high:.2f}"
-
-
-def _fold(token: str) -> str:
-    return token if token[0] in "'\"" else token.casefold()
 
 
 def _stat(data: ReportData, arm: str, name: str) -> str:

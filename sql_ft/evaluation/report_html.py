@@ -15,6 +15,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from sql_ft.evaluation.differences import mark_differences
 from sql_ft.evaluation.metrics import Rate, failure_kind
 from sql_ft.evaluation.report_data import (
     FAILURE_TEXTS,
@@ -26,7 +27,6 @@ from sql_ft.evaluation.report_data import (
     check_label,
     format_value,
     headline,
-    mark_differences,
     ordered_slices,
     ordered_values,
     slice_label,
@@ -37,8 +37,8 @@ from sql_ft.records import Outcome, Verdict
 MAX_QUESTIONS = 2000
 """Questions listed; the flipped ones come first, and the page says how many it leaves out."""
 
-MAX_SAID_CHARS = 600
-"""Of an answer without SQL, this much is shown."""
+MAX_SQL_CHARS, MAX_SAID_CHARS = 4000, 600
+"""Of one SQL text, and of an answer without SQL, this much is shown."""
 
 _CHANGES = {
     "gained": "gained",
@@ -272,7 +272,7 @@ def _question(comparison: Comparison, keys: Mapping[tuple[str, str], str]) -> di
             (slice_label(tag), ", ".join(values)) for tag, values in comparison.slices.items()
         ],
         # Against an empty answer all of the gold would be marked, which says nothing.
-        "gold": mark_differences(shown, gold) if shown else [(gold, False)],
+        "gold": _cut(mark_differences(shown, gold)) if shown else [(gold, False)],
         "gold_executed": after.gold_sql,
         # Each side is compared on its own deciding database; the candidate's is shown.
         "gold_head": split_head(after.gold_head),
@@ -292,11 +292,28 @@ def _answer(verdict: Verdict, gold: str, written: str | None, said: str) -> _Ans
     shown = verdict.predicted_sql if written is None else written
     return _Answer(
         label=arm_label(verdict.arm),
-        pieces=mark_differences(gold, shown.strip()),
-        said=said[:MAX_SAID_CHARS] + ("…" if len(said) > MAX_SAID_CHARS else ""),
+        pieces=_cut(mark_differences(gold, shown.strip())),
+        said=_shorten(said, MAX_SAID_CHARS),
         correct=verdict.correct,
         failure=failure,
         detail=verdict.detail,
         head=split_head(verdict.predicted_head),
-        executed=verdict.predicted_sql if verdict.valid_sql else "",
+        executed=_shorten(verdict.predicted_sql, MAX_SQL_CHARS) if verdict.valid_sql else "",
     )
+
+
+def _cut(pieces: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
+    """The pieces up to `MAX_SQL_CHARS`, and how much is left out."""
+    total, kept = 0, []
+    for text, is_new in pieces:
+        if total + len(text) > MAX_SQL_CHARS:
+            kept.append((text[: MAX_SQL_CHARS - total], is_new))
+            left = sum(len(t) for t, _ in pieces) - MAX_SQL_CHARS
+            return [*kept, (f"… {left:,} more characters", False)]
+        kept.append((text, is_new))
+        total += len(text)
+    return kept
+
+
+def _shorten(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}… {len(text) - limit:,} more characters"

@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from sql_ft.evaluation.differences import mark_differences
 from sql_ft.evaluation.metrics import ArmSummary, Rate
 from sql_ft.evaluation.report_data import (
     FAILURE_TEXTS,
@@ -21,7 +22,6 @@ from sql_ft.evaluation.report_data import (
     format_rate,
     format_value,
     headline,
-    mark_differences,
     ordered_slices,
     ordered_values,
     slice_label,

@@ -3,6 +3,7 @@ from __future__ import annotations
 import html.parser
 import io
 import re
+import time
 
 import pytest
 from rich.console import Console
@@ -11,6 +12,7 @@ from verdict_factory import make_prediction, make_verdict, predictions_of
 from sql_ft.config import PromotionConfig
 from sql_ft.errors import EvaluationError
 from sql_ft.evaluation import report_html
+from sql_ft.evaluation.differences import mark_differences
 from sql_ft.evaluation.examples import EXAMPLES
 from sql_ft.evaluation.gate import Side, decide
 from sql_ft.evaluation.metrics import summarize
@@ -20,7 +22,6 @@ from sql_ft.evaluation.report import (
     render_html,
     render_markdown,
 )
-from sql_ft.evaluation.report_data import mark_differences
 from sql_ft.records import Sample
 
 HOSTILE = "<script>alert('x')</script> [bold red]|pipe `tick` & more"
@@ -296,3 +297,22 @@ def test_mark_differences(reference, text, marked):
     pieces = mark_differences(reference, text)
     assert "".join(piece for piece, _ in pieces) == text
     assert "".join(piece for piece, is_new in pieces if is_new) == marked
+
+
+def test_differences_of_long_texts_are_found_quickly():
+    gold = "SELECT a FROM t WHERE " + " OR ".join(["a = 1"] * 2000)
+    text = "SELECT a FROM t WHERE " + " AND ".join(["1 = b", "a=2"] * 1000) + " OR a = 1"
+    start = time.monotonic()
+    pieces = mark_differences(gold, text)
+    assert time.monotonic() - start < 2
+    assert "".join(piece for piece, _ in pieces) == text
+    assert pieces[0] == ("SELECT a FROM t WHERE ", False)
+    assert pieces[-1] == (" OR a = 1", False)
+
+
+def test_a_megabyte_of_sql_does_not_swell_the_page():
+    long = "SELECT " + ", ".join(["age"] * 200_000)
+    predictions = {"candidate": [make_prediction("s0000", long)]}
+    text = render_html(make_report(arms=("candidate",), n=1, predictions=predictions))
+    assert len(text) < 60_000
+    assert "more characters" in text

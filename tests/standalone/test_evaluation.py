@@ -154,6 +154,41 @@ def test_format_is_judged_with_completions(data, tmp_path):
     assert evaluation.summary.format_consistency == 0.25
 
 
+HOSTILE = [
+    "SELECT '\x00'",
+    "SELECT '\ud800'",
+    "SELECT " + "(" * 50_000,
+    "SELECT " + ", ".join(["1"] * 300_000),
+    "SELECT '<script>alert(1)</script>' FROM item; DROP TABLE item",
+    "ATTACH 'x.db'",
+    "SELECT * FROM read_csv('/etc/passwd')",
+    "COPY item TO 'stolen.csv'",
+    "WITH RECURSIVE r AS (SELECT 1 UNION ALL SELECT 1 FROM r) SELECT COUNT(*) FROM r",
+    "\\ud800 {{ 7 * 7 }} {% raw %}",
+]
+
+
+def test_hostile_answers_end_up_as_data(tmp_path):
+    rows = [
+        {"question": f"{i}?", "context": SHOP, "answer": "SELECT name FROM item WHERE price > 3"}
+        for i in range(len(HOSTILE))
+    ]
+    data = write_lines(tmp_path / "rows.jsonl", rows)
+    answers = [{"id": i, "predicted_sql": sql} for i, sql in enumerate(HOSTILE)]
+    predictions = write_lines(tmp_path / "mine.jsonl", answers)
+    config = CONFIG.model_copy(update={"query_timeout_s": 1.0})
+    evaluation = evaluate_files(predictions, data, config=config, out_dir=tmp_path / "out")
+    assert {v.outcome for v in evaluation.verdicts} <= {"error", "wrong_result"}
+    assert evaluation.summary.execution_accuracy.rate == 0.0
+    table = pq.read_table(tmp_path / "out" / "verdicts.parquet").to_pylist()
+    assert [row["id"] for row in table] == [str(i) for i in range(len(HOSTILE))]
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "<script>alert" not in page
+    assert "{{ 7 * 7 }}" in page
+    assert len(page) < 200_000
+    assert not (tmp_path / "stolen.csv").exists()
+
+
 def test_spiders_layout_end_to_end(tmp_path):
     folder = make_layout(tmp_path / "spider")
     (tmp_path / "pred.sql").write_text(
