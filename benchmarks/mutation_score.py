@@ -191,6 +191,10 @@ def print_scores(scores: Sequence[Score], console: Console, show: int) -> None:
     for reason, found in sorted(reasons.items(), key=lambda item: -len(item[1])):
         told.add_row(str(len(found)), labels.get(reason, reason))
     console.print(told)
+    for reason in ("nondeterministic", "unsatisfiable"):
+        for score in reasons.get(reason, []):
+            line = f"  {reason} {score.number}: {score.gold}"
+            console.print(line, markup=False, emoji=False, soft_wrap=True)
     spent = sorted(s.build_s for s in scores)
     console.print(
         f"CPU to build: {sum(spent):.0f} s, mean {1000 * sum(spent) / len(spent):.0f} ms,"

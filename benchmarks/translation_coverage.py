@@ -2,6 +2,7 @@
 
 For each row of a file in sql-create-context's form: merge the DDL, infer types, build
 databases, run the gold as written in SQLite (the oracle) and translated in the sandbox.
+Prints the tables of `mutation_score.py` for the same databases, too.
 
     python benchmarks/translation_coverage.py --data-file FILE.jsonl [--every 20]
 """
@@ -10,14 +11,13 @@ from __future__ import annotations
 
 import argparse
 import collections
-import gzip
-import json
 import multiprocessing
 import sqlite3
 import time
 from pathlib import Path
 from typing import Any
 
+from mutation_score import print_scores, read_rows, score_mutants
 from rich.console import Console
 from rich.table import Table
 
@@ -34,12 +34,6 @@ from sql_ft.execution.probe import SqliteProbe
 from sql_ft.execution.sandbox import Job, Limits, Sandbox
 from sql_ft.execution.schema import infer_types, parse_schema
 from sql_ft.records import ExecutionResult, ExecutionStatus
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines if line.strip()]
 
 
 def runs_in_sqlite(context: str, answer: str) -> str:
@@ -65,7 +59,9 @@ def prepare(task: tuple[int, dict[str, Any], int]) -> dict[str, Any]:
         return {**out, "reason": "schema", "detail": str(error)}
     except SqlTranslationError as error:
         return {**out, "reason": f"translation: {error.status}", "detail": str(error)}
+    started = time.process_time()
     report = build_report(schema, translated.source, row.get("question", ""), count=count)
+    build_s = time.process_time() - started
     results = []
     with SqliteProbe(schema) as probe:
         for database in report.databases:
@@ -80,6 +76,7 @@ def prepare(task: tuple[int, dict[str, Any], int]) -> dict[str, Any]:
         "schema": schema,
         "translated": translated,
         "report": report,
+        "score": score_mutants(number, row["answer"], schema, report, translated.source, build_s),
         "oracle": results,
     }
 
@@ -159,16 +156,15 @@ def main() -> None:
     reports: list[DatabaseReport] = [i["report"] for i in runnable]
     filtered = [r for r in reports if r.where_matters is not None]
     telling = sum(bool(r.non_empty and r.where_matters) for r in filtered)
-    total = sum(r.mutants_total for r in reports)
-    killed = sum(r.mutants_killed for r in reports)
     console.print(f"non-empty: {sum(r.non_empty for r in reports)}/{len(reports)}")
     console.print(f"non-empty and WHERE matters: {telling}/{len(filtered)}")
     console.print(f"result independent of row order: {sum(r.deterministic for r in reports)}")
-    console.print(f"mutants killed (equivalent ones included): {killed}/{total}")
     for reason, lines in examples.items():
         console.print(f"\n{reason}", style="bold")
         for line in lines[: options.show]:
-            console.print(f"  {line}", markup=False, soft_wrap=True)
+            console.print(f"  {line}", markup=False, emoji=False, soft_wrap=True)
+    console.print()
+    print_scores([i["score"] for i in runnable], console, options.show)
 
 
 if __name__ == "__main__":

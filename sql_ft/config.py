@@ -148,6 +148,11 @@ class EvaluationConfig(_Section):
     databases_per_sample: int = Field(
         4, ge=0, le=64, description="generated ones; 0 only where real databases exist"
     )
+    nulls: Literal["observed", "declared"] = Field(
+        "observed",
+        description="beside a real database, generated NULLs only in columns where it has some "
+        "(observed) or in all that its DDL lets be NULL (declared)",
+    )
     database_seed: int = Field(0, ge=0, le=2**32 - 1)
     workers: int = Field(0, ge=0, le=256, description="sandbox processes; 0: one per core")
     query_timeout_s: float = Field(5.0, gt=0.0, le=600.0)

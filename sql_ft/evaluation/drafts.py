@@ -13,7 +13,7 @@ from sql_ft.evaluation.evalset_storage import EvaluationItem
 from sql_ft.execution.compare import is_ordered, order_key_positions
 from sql_ft.execution.databases import REAL, Database, build_report, strip_where
 from sql_ft.execution.dialect import parse_query, translate
-from sql_ft.execution.real import RealDatabase
+from sql_ft.execution.real import RealDatabase, observed_schema
 from sql_ft.execution.schema import Schema, infer_types, parse_schema
 from sql_ft.records import Sample
 
@@ -52,8 +52,11 @@ def draft_sample(
     try:
         schema = real.schema if real is not None else _read_schema(sample, config)
         gold = translate(sample.gold_sql, schema, config.dialect, distinct=config.distinct)
+        filled = schema
+        if real is not None and config.nulls == "observed":
+            filled = observed_schema(real, gold.source)
         telling = build_report(
-            schema,
+            filled,
             gold.source,
             # BIRD says in its evidence which values a question means.
             f"{sample.question} {sample.tags.get('evidence', '')}",

@@ -7,76 +7,27 @@ decides. See `docs/design/match-rule.md`.
 
 from __future__ import annotations
 
-import dataclasses
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from sql_ft.config import EvaluationConfig
-from sql_ft.errors import EvaluationError, SqlTranslationError
-from sql_ft.evaluation.adherence import unresolved_names
-from sql_ft.evaluation.evalset_storage import EvaluationItem, EvaluationSet
-from sql_ft.evaluation.result_text import format_head
+from sql_ft.errors import EvaluationError
+from sql_ft.evaluation.evalset_storage import EvaluationSet
 from sql_ft.evaluation.rules import (
     EVALUATOR_VERSION,
     evaluator_hash,
     match_rules,
     sandbox_limits,
 )
-from sql_ft.execution import guard
-from sql_ft.execution.compare import MatchRules, compare_results
-from sql_ft.execution.dialect import translate
+from sql_ft.evaluation.rulings import Case, judge_results, read_texts, to_verdict
 from sql_ft.execution.sandbox import Job, JobResult, Sandbox
-from sql_ft.records import ExecutionResult, ExecutionStatus, Outcome, Prediction, Verdict
+from sql_ft.records import Prediction, Verdict
 
 __all__ = ["EVALUATOR_VERSION", "evaluator_hash", "score_arms", "score_predictions"]
 
 Progress = Callable[[int, int], None]
 
 _SHOWN_IDS = 5
-
-logger = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Ruling:
-    """A verdict but for who asked: the same for every arm that wrote the same text."""
-
-    outcome: Outcome
-    status: ExecutionStatus
-    reason: str
-    sql: str | None = None
-    adheres: bool = False
-    heads: tuple[str, str] = ("", "")
-    detail: str = ""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Open:
-    """A text that has to be executed."""
-
-    sql: str
-    adheres: bool
-
-
-@dataclasses.dataclass(slots=True)
-class _Case:
-    """One sample: what its arms wrote, and what is known about each text.
-
-    Attributes:
-        arms: Arm → its prediction; None where an excluded sample has none.
-        rulings: Predicted text → ruling; texts still to be executed are missing.
-        open: Predicted text → what to execute.
-        heads: Executed text → head of its result on the database worth showing.
-        done: Databases already run.
-    """
-
-    item: EvaluationItem
-    arms: dict[str, Prediction | None]
-    rulings: dict[str, _Ruling] = dataclasses.field(default_factory=dict)
-    open: dict[str, _Open] = dataclasses.field(default_factory=dict)
-    heads: dict[str, str] = dataclasses.field(default_factory=dict)
-    done: int = 0
 
 
 def score_predictions(
@@ -149,11 +100,11 @@ def score_arms(
             expected=repr(evaluation_set.distinct),
         )
     cases = [
-        _Case(item, {arm: by_id.get(item.sample.id) for by_id, arm in indexed})
+        Case(item, {arm: by_id.get(item.sample.id) for by_id, arm in indexed})
         for item in evaluation_set.entries
     ]
     _rule(cases, config, progress or _silent)
-    return [[_verdict(case, arm) for case in cases] for arm in names]
+    return [[to_verdict(case, arm) for case in cases] for arm in names]
 
 
 def _index(
@@ -186,7 +137,7 @@ def _index(
     return {p.sample_id: p for p in predictions}, arms[0]
 
 
-def _rule(cases: Sequence[_Case], config: EvaluationConfig, progress: Progress) -> None:
+def _rule(cases: Sequence[Case], config: EvaluationConfig, progress: Progress) -> None:
     """Find a ruling for every text of every case.
 
     The first database of a prediction runs alone, the others only if it is still right:
@@ -196,9 +147,9 @@ def _rule(cases: Sequence[_Case], config: EvaluationConfig, progress: Progress) 
     rules = match_rules(config)
     total = sum(len(case.arms) for case in cases)
     done = 0
-    running: dict[str, _Case] = {}
+    running: dict[str, Case] = {}
 
-    def advance(case: _Case) -> None:
+    def advance(case: Case) -> None:
         nonlocal done
         done += len(case.arms)
         progress(done, total)
@@ -207,7 +158,7 @@ def _rule(cases: Sequence[_Case], config: EvaluationConfig, progress: Progress) 
         # Translating one text takes as long as running another, so it is done while the
         # workers are busy. Neighbours on the same database share it.
         for case in sorted(cases, key=_shared_database(cases)):
-            _read(case, config)
+            read_texts(case, config)
             if case.open:
                 running[case.item.sample.id] = case
                 yield _job(case)
@@ -216,7 +167,7 @@ def _rule(cases: Sequence[_Case], config: EvaluationConfig, progress: Progress) 
 
     def take(result: JobResult) -> Job | None:
         case = running[result.id]
-        _judge(case, result, rules)
+        judge_results(case, result.results, rules)
         if case.open:
             return _job(case)
         del running[result.id]
@@ -227,7 +178,7 @@ def _rule(cases: Sequence[_Case], config: EvaluationConfig, progress: Progress) 
         sandbox.run_each(jobs(), take)
 
 
-def _shared_database(cases: Sequence[_Case]) -> Callable[[_Case], int]:
+def _shared_database(cases: Sequence[Case]) -> Callable[[Case], int]:
     """Sort key: cases whose first database is the same object stand together."""
     first: dict[int, int] = {}
     for number, case in enumerate(cases):
@@ -236,63 +187,7 @@ def _shared_database(cases: Sequence[_Case]) -> Callable[[_Case], int]:
     return lambda case: first[id(case.item.databases[0])] if case.item.databases else -1
 
 
-def _read(case: _Case, config: EvaluationConfig) -> None:
-    """Rule on what needs no execution, and list what does."""
-    for prediction in case.arms.values():
-        text = prediction.predicted_sql if prediction is not None else ""
-        if text in case.rulings or text in case.open:
-            continue
-        ruling = _rule_unexecuted(case.item, prediction, config)
-        if isinstance(ruling, _Open):
-            case.open[text] = ruling
-        else:
-            case.rulings[text] = ruling
-
-
-def _rule_unexecuted(
-    item: EvaluationItem, prediction: Prediction | None, config: EvaluationConfig
-) -> _Ruling | _Open:
-    """Ruling without execution where one is due: excluded, refused, or the gold itself."""
-    if item.exclusion or item.schema is None or prediction is None:
-        return _Ruling(
-            Outcome.EXCLUDED,
-            ExecutionStatus.HARNESS,
-            item.exclusion,
-            detail=item.exclusion_detail,
-        )
-    try:
-        with guard.equal_depth():
-            text = prediction.predicted_sql
-            translated = translate(
-                text, item.schema, config.dialect, distinct=config.distinct, note_passes=False
-            )
-            # The passes write functions of their own; what they wrote is looked at once more.
-            guard.check_tree(translated.tree)
-            adheres = not unresolved_names(translated.source, item.schema)
-    except SqlTranslationError as error:
-        status = ExecutionStatus(error.status)
-        return _Ruling(Outcome.ERROR, status, status.value, detail=error.message)
-    except RecursionError:
-        # Nesting beyond the parser's depth is the prediction's doing, not the harness's.
-        status = ExecutionStatus.SYNTAX
-        return _Ruling(Outcome.ERROR, status, status.value, detail="nested too deep")
-    except Exception as error:
-        logger.warning("prediction of %s cannot be translated", item.sample.id, exc_info=True)
-        return _Ruling(
-            Outcome.EXCLUDED,
-            ExecutionStatus.HARNESS,
-            f"harness:{type(error).__name__}",
-            detail=str(error),
-        )
-    if translated.sql == item.gold_sql:
-        head = _head(item.gold_results[_telling_database(item)])
-        return _Ruling(
-            Outcome.CORRECT, ExecutionStatus.OK, "same_sql", translated.sql, adheres, (head, head)
-        )
-    return _Open(translated.sql, adheres)
-
-
-def _job(case: _Case) -> Job:
+def _job(case: Case) -> Job:
     """The next databases of a case, for every text that is still open."""
     assert case.item.schema is not None  # a case without one is excluded
     end = 1 if case.done == 0 else None
@@ -303,98 +198,6 @@ def _job(case: _Case) -> Job:
         queries={entry.sql: entry.sql for entry in case.open.values()},
         vetted=True,
     )
-
-
-def _judge(case: _Case, result: JobResult, rules: MatchRules) -> None:
-    """Rule on every open text for which these databases, or their being the last, decide."""
-    item = case.item
-    shown = _telling_database(item)
-    count = len(next(iter(result.results.values())))
-    numbers = range(case.done, case.done + count)
-    case.done += count
-    for text, entry in list(case.open.items()):
-        answers = result.results[entry.sql]
-        ruling = next(
-            (
-                found
-                for number, answer in zip(numbers, answers, strict=True)
-                if (found := _rule_executed(item, entry, number, answer, rules)) is not None
-            ),
-            None,
-        )
-        if ruling is None and shown in numbers:
-            case.heads[entry.sql] = _head(answers[shown - numbers.start])
-        if ruling is None and case.done == len(item.gold_results):
-            heads = _head(item.gold_results[shown]), case.heads[entry.sql]
-            ruling = _Ruling(
-                Outcome.CORRECT, ExecutionStatus.OK, "equal", entry.sql, entry.adheres, heads
-            )
-        if ruling is not None:
-            case.rulings[text] = ruling
-            del case.open[text]
-
-
-def _rule_executed(
-    item: EvaluationItem, entry: _Open, number: int, predicted: ExecutionResult, rules: MatchRules
-) -> _Ruling | None:
-    """Ruling from the result on one database; None if the prediction is right there."""
-    gold = item.gold_results[number]
-    if predicted.status != ExecutionStatus.OK:
-        harness = predicted.status == ExecutionStatus.HARNESS
-        return _Ruling(
-            Outcome.EXCLUDED if harness else Outcome.ERROR,
-            predicted.status,
-            "harness:sandbox" if harness else predicted.status.value,
-            entry.sql,
-            entry.adheres,
-            (_head(gold), ""),
-            predicted.error,
-        )
-    comparison = compare_results(
-        gold, predicted, ordered=item.ordered, order_keys=item.order_keys, rules=rules
-    )
-    if comparison.equal:
-        return None
-    return _Ruling(
-        Outcome.WRONG_RESULT,
-        ExecutionStatus.OK,
-        comparison.reason,
-        entry.sql,
-        entry.adheres,
-        (_head(gold), _head(predicted)),
-        comparison.detail,
-    )
-
-
-def _telling_database(item: EvaluationItem) -> int:
-    """First database on which the gold returns something: the one worth showing."""
-    return next((i for i, result in enumerate(item.gold_results) if result.rows), 0)
-
-
-def _verdict(case: _Case, arm: str) -> Verdict:
-    item, prediction = case.item, case.arms[arm]
-    written = prediction.predicted_sql if prediction is not None else ""
-    ruling = case.rulings[written]
-    return Verdict(
-        sample_id=item.sample.id,
-        arm=arm,
-        schema_group=item.sample.schema_group,
-        outcome=ruling.outcome,
-        status=ruling.status.value,
-        reason=ruling.reason,
-        gold_sql=item.gold_sql,
-        predicted_sql=written if ruling.sql is None else ruling.sql,
-        valid_sql=ruling.outcome in (Outcome.CORRECT, Outcome.WRONG_RESULT),
-        schema_adherence=ruling.adheres,
-        strict_format=prediction is not None and prediction.strict_format,
-        gold_head=ruling.heads[0],
-        predicted_head=ruling.heads[1],
-        detail=ruling.detail,
-    )
-
-
-def _head(result: ExecutionResult) -> str:
-    return format_head(result.columns, result.rows)
 
 
 def _silent(done: int, total: int) -> None:

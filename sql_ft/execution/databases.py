@@ -228,6 +228,8 @@ class _Trial:
         self.ordered, self.keys = ordered, keys
         self.broken: set[int] = set()
         self.living = set(range(len(mutants)))
+        # Mutants that took too long, and on how many rows: fewer are worth another try.
+        self.slow: dict[int, int] = {}
         self.shown = self.shown_where = False
 
     def judge(self, probe: Probe, database: Database) -> _Candidate | None:
@@ -279,13 +281,16 @@ class _Trial:
         return self.shown and (self.stripped is None or self.shown_where) and not self.living
 
     def _try(self, probe: Probe, candidate: _Candidate, numbers: set[int]) -> None:
+        size = sum(map(len, candidate.database.rows.values()))
         for number in sorted(numbers - candidate.tried - self.broken):
             candidate.tried.add(number)
+            if size >= self.slow.get(number, size + 1):
+                continue
             rows = probe.run(self.mutants[number])
-            if rows is None:
-                # Too much work on these rows is no fault of the mutant's text.
-                if not probe.exhausted:
-                    self.broken.add(number)
+            if rows is None and probe.exhausted:
+                self.slow[number] = size
+            elif rows is None:
+                self.broken.add(number)
             elif not self._same(candidate.gold, rows):
                 candidate.killed.add(number)
 
@@ -366,9 +371,9 @@ def _choose(
 
 
 def _gain(
-    candidate: _Candidate, has_first: bool, shown_where: bool, killed: set[int]
+    candidate: _Candidate, shown: bool, shown_where: bool, killed: set[int]
 ) -> tuple[int, int, int]:
     """What a candidate adds to those chosen; compared place by place."""
-    shows = int(not has_first and candidate.non_empty)
+    shows = int(not shown and candidate.non_empty)
     shows += int(candidate.where_matters and not shown_where)
     return shows, len(candidate.killed - killed), int(candidate.non_empty)

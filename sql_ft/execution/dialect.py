@@ -112,13 +112,8 @@ def _translate(
 
 def quote_odd_names(sql: str, schema: Schema) -> str:
     """Quote names of the schema that no SQL parser reads unquoted (``2nd_leg``, ``a&b``)."""
-    odd = sorted(
-        {n for t in schema.tables for n in (t.name, *(c.name for c in t.columns))}
-        - {
-            n for t in schema.tables for n in (t.name, *(c.name for c in t.columns)) if _is_plain(n)
-        },
-        key=lambda n: (-len(n), n),
-    )
+    names = {n for t in schema.tables for n in (t.name, *(c.name for c in t.columns))}
+    odd = sorted((n for n in names if _is_odd(n)), key=lambda n: (-len(n), n))
     if not odd:
         return sql
     pattern = re.compile(
@@ -130,8 +125,11 @@ def quote_odd_names(sql: str, schema: Schema) -> str:
     return pattern.sub(lambda m: m.group(1) or quote_name(m.group(2)), sql)
 
 
-def _is_plain(name: str) -> bool:
-    return re.fullmatch(r"[A-Za-z_\u0080-\uffff][\w$]*", name) is not None
+def _is_odd(name: str) -> bool:
+    """Neither a plain name nor a text that means something else unquoted (``0``, ``%``)."""
+    if re.fullmatch(r"[A-Za-z_\u0080-\uffff][\w$]*", name) is not None:
+        return False
+    return re.fullmatch(r"[\d\s.,()+\-*/%<>=!|&~]*", name) is None
 
 
 def resolve_quoted(tree: exp.Expr, schema: Schema) -> exp.Expr:

@@ -99,7 +99,9 @@ def _is_unseen(name: str, node: exp.Expr) -> bool:
     query = node if isinstance(node, Query) else node.find_ancestor(*Query)
     if query is None or name.startswith("limit"):
         return False
-    if name.startswith("set_operation") and name.split(":")[1] not in ("union", "union_all"):
+    if name.startswith("set_operation") and not (
+        isinstance(node, exp.Union) and name.split(":")[1] in ("union", "union_all")
+    ):
         return False
     if not isinstance(node, exp.SetOperation) and query.args.get("limit") is not None:
         return False

@@ -5,12 +5,17 @@ An outer join in the place of an inner one adds rows whose other side is NULL ("
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sqlglot import exp
 
 from sql_ft.execution.constraints import referenced_columns
-from sql_ft.execution.mutation import Change
 from sql_ft.execution.never_null import filters, is_strict_null, may_be_padded, rejects_padding
 from sql_ft.execution.resolve import Env, Query, Resolver
+
+if TYPE_CHECKING:
+    # At run time the operators import the proofs: a change that is none is not made.
+    from sql_ft.execution.mutation import Change
 
 
 def join_class(name: str, join: exp.Join, resolver: Resolver) -> str:

@@ -36,6 +36,7 @@ class Style:
         merged: Different keys share the values that follow them (two people of one name).
         orphans: A join gets many rows that find no partner.
         empty: One table has no rows.
+        twins: Every row comes twice, alike but for its keys.
     """
 
     null_rate: float
@@ -48,6 +49,7 @@ class Style:
     merged: bool = False
     orphans: bool = False
     empty: bool = False
+    twins: bool = False
 
 
 STYLES = (
@@ -62,6 +64,7 @@ STYLES = (
     Style(0.25, 0.3, 6, True, True, 0.0, orphans=True),
     Style(0.0, 0.5, 4, False, True, 0.0, graded=True, merged=True),
     Style(0.05, 0.4, 5, True, True, 0.5, empty=True),
+    Style(0.0, 0.7, 2, True, True, 0.0, twins=True),
 )
 
 
@@ -107,6 +110,8 @@ class Filler:
             self._grade(rows, rng)
         if style.dependent:
             self._follow(rows, style, rng)
+        if style.twins:
+            self._add_twins(rows)
         if style.empty:
             rows[rng.choice(self.schema.tables).name].clear()
         return constrain(
@@ -132,6 +137,12 @@ class Filler:
             if free and plan.copies[cell.members[0][0]] == 1:
                 continue
             pool = self._pool_of(cell.members)
+            missed = violate is not None or apart is not None
+            if missed and not cell.tests and pool.type != "BOOLEAN" and rng.random() < 0.7:
+                # Joined to nothing else: no other row makes up for what is missed here.
+                self._fresh += 1
+                values[id(cell)] = pool.fresh(self._fresh)
+                continue
             cell_violate = violate if violate in cell.tests else None
             values[id(cell)] = choose(cell, pool, rng, cell_violate)
         for first, second, operator in plan.orders:
@@ -253,18 +264,41 @@ class Filler:
 
     def _follow(self, rows: dict[str, list[Record]], style: Style, rng: Random) -> None:
         """Make each (table, key column, column) of `dependencies` a functional dependency."""
+        merged: dict[tuple[str, str], dict[Any, int]] = {}
         for name, key, column in self.dependencies:
             seen: dict[Any, Any] = {}
             if style.merged and rows[name]:
+                # One pick for all columns of a key, so that whole names agree.
+                picks = merged.setdefault((name, key), {})
                 shared = [rng.choice(rows[name])[column] for _ in range(2)]
                 found = self.schema.find(name)
                 own = found.find(column) if found is not None else None
                 if own is not None and own.nullable and rng.random() < 0.5:
                     shared[0] = None
                 for value in dict.fromkeys(row[key] for row in rows[name]):
-                    seen[value] = rng.choice(shared)
+                    seen[value] = shared[picks.setdefault(value, rng.randrange(2))]
             for row in rows[name]:
                 row[column] = seen.setdefault(row[key], row[column])
+
+    def _add_twins(self, rows: dict[str, list[Record]]) -> None:
+        """Every row once more, alike but for its keys, and joined to twins where it was joined.
+
+        Then the first row of any order ties with one that looks the same: LIMIT 1 is not
+        left to chance, and "all rows with the largest value" is another answer.
+        """
+        renamed: dict[tuple[int, Any], Any] = {}
+        for table in self.schema.tables:
+            own = {c.name for c in table.columns if c.unique} | set(table.primary_key[-1:])
+            for row in rows[table.name][: (MAX_ROWS - len(rows[table.name])) or None]:
+                twin = dict(row)
+                for name in own:
+                    pool = self.pools[table.name.casefold(), name.casefold()]
+                    place = (id(pool.source or pool), str(row[name]))
+                    if row[name] is not None and place not in renamed:
+                        self._fresh += 1
+                        renamed[place] = (pool.source or pool).fresh(self._fresh)
+                    twin[name] = fit(renamed.get(place), pool.type)
+                rows[table.name].append(twin)
 
 
 def _less(a: Any, b: Any) -> bool:

@@ -45,7 +45,7 @@ class Mutant:
 OPERATORS = (
     "condition", "constant", "connective", "arithmetic", "aggregate", "distinct", "join_kind",
     "join_key", "order", "limit", "column", "group_key", "having", "set_operation", "subquery",
-    "correlation",
+    "correlation", "rewrite",
 )  # fmt: skip
 
 

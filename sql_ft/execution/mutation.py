@@ -12,7 +12,9 @@ from sql_ft.execution.mutation_columns import (
     column_changes,
     group_additions,
     nullable_column,
+    shown_keys,
 )
+from sql_ft.execution.mutation_rewrites import rewrites
 from sql_ft.execution.resolve import Query, Resolver
 
 Change = Callable[[exp.Expr], None]
@@ -39,6 +41,7 @@ def find_changes(node: exp.Expr, resolver: Resolver) -> Iterator[tuple[str, Chan
     """Changes of one node as (``operator:detail``, change); a change edits a copy of it."""
     if isinstance(node, exp.Select):
         yield from _select_changes(node, resolver)
+        yield from rewrites(node, resolver)
     if isinstance(node, (exp.Where, exp.Having)):
         yield "condition:dropped", _pop
     elif isinstance(node, (exp.And, exp.Or)):
@@ -261,6 +264,9 @@ def _group_changes(node: exp.Group, resolver: Resolver) -> Iterator[tuple[str, C
         yield "group_key:dropped", _drop_item(number)
     for column in group_additions(node, resolver):
         yield "group_key:added", _appender(column)
+    shown = shown_keys(node, resolver)
+    if shown:
+        yield "group_key:shown", lambda n: n.set("expressions", [c.copy() for c in shown])
 
 
 def _appender(column: exp.Expr) -> Change:

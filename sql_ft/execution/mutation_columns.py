@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from sqlglot import exp
 
+from sql_ft.execution.equivalence_joins import equal_columns
 from sql_ft.execution.never_null import is_never_null
 from sql_ft.execution.resolve import Env, Query, Resolved, Resolver
 
@@ -91,6 +92,30 @@ def group_additions(group: exp.Group, resolver: Resolver) -> list[exp.Column]:
             if item.column is not None and source.alias and place not in shown:
                 return [exp.column(item.name, table=source.alias, quoted=True)]
     return []
+
+
+def shown_keys(group: exp.Group, resolver: Resolver) -> list[exp.Expr]:
+    """What the query shows of a group, as keys in place of its own: names instead of ids.
+
+    None where that is no change, or only adds: the query shows its own keys too.
+    """
+    env = _env(group, resolver)
+    if env is None or any(p.is_star for p in env.select.expressions):
+        return []
+    columns = [p.unalias() for p in env.select.expressions]
+    columns = [c for c in columns if isinstance(c, exp.Column) and resolver.scope_of(c) is env]
+    shown = {_spot(c, resolver) for c in columns}
+    same = equal_columns(env, resolver)
+    for key in group.expressions:
+        spot = _spot(key, resolver)
+        if spot is None or spot in shown or any(spot in c and c & shown for c in same):
+            return []
+    return [c.copy() for c in columns]
+
+
+def _spot(node: exp.Expr, resolver: Resolver) -> tuple[str, str] | None:
+    found = resolver.resolve(node) if isinstance(node, exp.Column) else None
+    return None if found is None else (found.alias, node.name.casefold())
 
 
 def added_correlation(select: exp.Select, resolver: Resolver) -> Change | None:

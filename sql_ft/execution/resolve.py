@@ -384,19 +384,9 @@ _INTEGER_NODES = (
     exp.Mod, exp.IntDiv, exp.RowNumber, exp.BitwiseAnd, exp.BitwiseOr, exp.Unicode, exp.Sign,
 )  # fmt: skip
 _TEXT_NODES = (
-    exp.DPipe,
-    exp.Concat,
-    exp.Lower,
-    exp.Upper,
-    exp.Substring,
-    exp.Trim,
-    exp.Replace,
-    exp.GroupConcat,
-    exp.TimeToStr,
-    exp.Date,
-    exp.CurrentDate,
-    exp.CurrentTimestamp,
-)
+    exp.DPipe, exp.Concat, exp.Lower, exp.Upper, exp.Substring, exp.Trim, exp.Replace,
+    exp.GroupConcat, exp.TimeToStr, exp.Date, exp.CurrentDate, exp.CurrentTimestamp,
+)  # fmt: skip
 _ANONYMOUS = {
     "TOTAL": REAL, "JULIANDAY": REAL, "DATE": TEXT, "TIME": TEXT, "DATETIME": TEXT,
     "STRFTIME": TEXT, "PRINTF": TEXT, "FORMAT": TEXT, "TYPEOF": TEXT, "CHAR": TEXT, "HEX": TEXT,

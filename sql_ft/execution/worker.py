@@ -24,6 +24,7 @@ except ImportError:  # not a POSIX system; the parent refuses to start there
 _CHUNK_ROWS = 2048
 _GRACE_S = 1.0
 _INSERT_ROWS = 200
+_KEPT_STATEMENTS = 500
 
 
 class Watchdog(threading.Thread):
@@ -78,6 +79,13 @@ class Watchdog(threading.Thread):
 
 def open_connection(memory_limit_mb: int) -> duckdb.DuckDBPyConnection:
     """In-memory DuckDB without files, network, extensions, replacement scans or settings."""
+    return open_connections(memory_limit_mb)[0]
+
+
+def open_connections(
+    memory_limit_mb: int,
+) -> tuple[duckdb.DuckDBPyConnection, duckdb.DuckDBPyConnection]:
+    """Two connections to one such database: for queries, and for loading rows."""
     connection = duckdb.connect(
         ":memory:",
         config={
@@ -95,8 +103,10 @@ def open_connection(memory_limit_mb: int) -> duckdb.DuckDBPyConnection:
     )
     connection.execute("SET preserve_insertion_order = true")
     connection.execute("SET TimeZone = 'UTC'")
+    loader = connection.cursor()
+    loader.execute("PRAGMA disable_optimizer")
     connection.execute("SET lock_configuration = true")
-    return connection
+    return connection, loader
 
 
 def limit_process(memory_limit_mb: int) -> None:
@@ -132,36 +142,54 @@ class Tables:
     Replacing a table costs half a millisecond, so only those that a query names are
     filled, and a database stays until another one is sent. A table that the present
     database did not fill is empty: no row outlives its database.
+
+    Args:
+        connection: A connection of its own beside the one that runs queries: rows are
+            loaded without the optimizer, which a third of the time would go to.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
         self._columns: dict[str, list[list[str]]] = {}
         self._filled: set[str] = set()
+        self._statements: dict[str, duckdb.Statement] = {}
 
     def set_schema(self, tables: dict[str, list[list[str]]]) -> None:
-        """Drop all tables and make others: quoted name → quoted column names and types."""
-        for name in self._columns:
-            self._connection.execute(f"DROP TABLE {name}")
-        self._columns = tables
-        self._filled = set()
-        for name in tables:
-            self._create(name)
+        """Make the tables of a schema: quoted name → quoted column names and types.
 
-    def clear(self) -> None:
-        """Empty every table."""
-        for name in sorted(self._filled):
-            self._create(name)
+        Empty tables that are the same in both schemas stay: the questions of one
+        database differ in a type here and there.
+        """
+        for name in list(self._columns):
+            if name in self._filled or self._columns[name] != tables.get(name):
+                self._connection.execute(f"DROP TABLE {name}")
+                del self._columns[name]
         self._filled = set()
+        for name, columns in tables.items():
+            if name not in self._columns:
+                self._columns[name] = columns
+                self._create(name)
 
-    def fill(self, name: str, columns: list[list[Any]]) -> None:
-        """Put rows into one table; one list of values a column."""
-        values = [[wire.decode_value(v) for v in column] for column in columns]
+    def fill(self, rows: dict[str, list[list[Any]]], *, replace: bool) -> None:
+        """Put rows into tables.
+
+        Args:
+            rows: Quoted table name → one list of values a column.
+            replace: They are another database than the present one.
+        """
+        if replace:
+            for name in sorted(self._filled - rows.keys()):
+                self._create(name)
+            self._filled = set()
+        for name, columns in rows.items():
+            self._filled.add(name)
+            self._fill_one(name, [[wire.decode_value(v) for v in c] for c in columns])
+
+    def _fill_one(self, name: str, values: list[list[Any]]) -> None:
         types = self._columns[name]
-        self._filled.add(name)
         if all(_one_type(v, kind) for v, (_, kind) in zip(values, types, strict=True)):
             lists = ", ".join(f"unnest(?::{kind}[]) AS {column}" for column, kind in types)
-            self._connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT {lists}", values)
+            self._run(f"CREATE OR REPLACE TABLE {name} AS SELECT {lists}", values)
             return
         # A list holds values of one type only; in a VALUES list each is cast by itself.
         self._create(name)
@@ -176,7 +204,16 @@ class Tables:
 
     def _create(self, name: str) -> None:
         columns = ", ".join(f"{column} {kind}" for column, kind in self._columns[name])
-        self._connection.execute(f"CREATE OR REPLACE TABLE {name} ({columns})")
+        self._run(f"CREATE OR REPLACE TABLE {name} ({columns})", [])
+
+    def _run(self, sql: str, values: list[list[Any]]) -> None:
+        statement = self._statements.get(sql)
+        if statement is None:
+            if len(self._statements) > _KEPT_STATEMENTS:
+                self._statements.clear()
+            (statement,) = self._connection.extract_statements(sql)
+            self._statements[sql] = statement
+        self._connection.execute(statement, values)
 
 
 def _one_type(values: list[Any], kind: str) -> bool:
@@ -190,12 +227,12 @@ class Session:
     def __init__(self, options: dict[str, Any], out: int) -> None:
         self.timeout_s = float(options["query_timeout_s"])
         self.max_rows = int(options["max_result_rows"])
-        self.connection = open_connection(int(options["engine_memory_mb"]))
+        self.connection, loader = open_connections(int(options["engine_memory_mb"]))
         begin, rollback = self.connection.extract_statements(
             "BEGIN TRANSACTION READ ONLY; ROLLBACK"
         )
         self.begin, self.rollback = begin, rollback
-        self.tables = Tables(self.connection)
+        self.tables = Tables(loader)
         self.watchdog = Watchdog(self.connection, self.timeout_s)
         self.watchdog.start()
         self.out = out
@@ -214,10 +251,7 @@ class Session:
         try:
             if "schema" in unit:
                 self.tables.set_schema(unit["schema"])
-            elif unit["new"]:
-                self.tables.clear()
-            for name, columns in unit["rows"].items():
-                self.tables.fill(name, columns)
+            self.tables.fill(unit["rows"], replace=unit["new"])
         except (duckdb.Error, MemoryError, ValueError) as error:
             self.send({"fault": _first_line(error)})
             raise

@@ -7,7 +7,7 @@ from verdict_factory import make_prediction
 
 from sql_ft.config import EvaluationConfig
 from sql_ft.errors import EvaluationError
-from sql_ft.evaluation import evaluator
+from sql_ft.evaluation import rulings
 from sql_ft.evaluation.evalset_storage import EvaluationItem, EvaluationSet
 from sql_ft.evaluation.evaluator import EVALUATOR_VERSION, evaluator_hash, score_predictions
 from sql_ft.evaluation.rules import sandbox_limits
@@ -219,7 +219,7 @@ def test_a_harness_that_fails_excludes(evaluation_set, monkeypatch):
     def trip(*_):
         raise ZeroDivisionError("inside")
 
-    monkeypatch.setattr(evaluator, "unresolved_names", trip)
+    monkeypatch.setattr(rulings, "unresolved_names", trip)
     verdict = score(evaluation_set)["count"]
     assert verdict.outcome == Outcome.EXCLUDED
     assert verdict.reason == "harness:ZeroDivisionError"

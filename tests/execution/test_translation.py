@@ -200,3 +200,10 @@ def test_other_dialects_keep_their_own_meaning():
 
 def test_the_current_time_is_fixed():
     assert "2024-01-01" in translate("SELECT date('now'), CURRENT_DATE", SCHEMA).sql
+
+
+def test_names_that_mean_something_else_unquoted_are_left_alone():
+    schema = parse_schema('CREATE TABLE t ("0" INT, "%" INT, a INT, "2nd" INT)')
+    sql = translate('SELECT a % 2, "0", "%", 2nd FROM t WHERE a > 0', schema).sql
+    assert sql.endswith("> 0")
+    assert '"0", "%", "2nd"' in sql
