@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import sqlglot
 import sqlglot.errors
 from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
 from sqlglot.tokenizer_core import TokenType
 
 from sql_ft.errors import SqlTranslationError
@@ -85,14 +86,15 @@ def parse_one(sql: str, dialect: str, max_chars: int = MAX_SQL_CHARS) -> exp.Exp
 
 def _parse(sql: str, dialect: str) -> exp.Expr:
     try:
-        tokens = sqlglot.tokenize(sql, read=dialect)
+        engine = Dialect.get_or_raise(dialect)
+        tokens = engine.tokenize(sql)
         _check_size(tokens)
         # sqlglot answers an unknown statement with a Command and a log line; a keyword
         # that cannot start a query is refused before it gets that far.
         first = tokens[0].text.upper() if tokens else ""
         if first in _STATEMENTS:
             raise SqlTranslationError(f"{first} is not a query", status=ExecutionStatus.NOT_A_QUERY)
-        statements = [s for s in sqlglot.parse(sql, read=dialect) if s is not None]
+        statements = [s for s in engine.parser().parse(tokens, sql) if s is not None]
         statements = [s for s in statements if not isinstance(s, exp.Semicolon)]
     except sqlglot.errors.SqlglotError as error:
         message = " ".join(_ANSI.sub("", str(error)).split())[:300]

@@ -19,8 +19,11 @@ _BOOLEAN = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Is, exp.In, e
 
 def text_as_numbers(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """SUM, AVG, ABS, ROUND and arithmetic read the leading number of a text."""
+    nodes = list(tree.find_all(*_ARITHMETIC, *_NUMERIC_CALLS))
+    if not nodes:
+        return tree
     resolver = Resolver(tree, schema)
-    for node in reversed(list(tree.find_all(*_ARITHMETIC, *_NUMERIC_CALLS))):
+    for node in reversed(nodes):
         binary = isinstance(node, exp.Binary)
         for operand in [node.this, node.expression] if binary else [node.this]:
             distinct = isinstance(operand, exp.Distinct)
@@ -34,8 +37,11 @@ def text_as_numbers(tree: exp.Expr, schema: Schema) -> exp.Expr:
 
 def divisions(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """Whole by whole truncates; a zero divisor gives NULL; % works on whole numbers."""
+    nodes = list(tree.find_all(exp.Div, exp.Mod))
+    if not nodes:
+        return tree
     resolver = Resolver(tree, schema)
-    for node in reversed(list(tree.find_all(exp.Div, exp.Mod))):
+    for node in reversed(nodes):
         whole = resolver.type_of(node.left) == resolver.type_of(node.right) == INTEGER
         wrap(node, _whole_division if whole else _real_division)
     return tree
@@ -56,8 +62,11 @@ def _real_division(node: exp.Expr) -> exp.Expr:
 
 def casts(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """CAST truncates to INTEGER, reads the leading number of a text, and has 64 bits."""
+    nodes = list(tree.find_all(exp.Cast))
+    if not nodes:
+        return tree
     resolver = Resolver(tree, schema)
-    for node in reversed(list(tree.find_all(exp.Cast))):
+    for node in reversed(nodes):
         if isinstance(node, exp.TryCast):
             continue
         new = _cast(node, resolver.type_of(node.this))
@@ -108,11 +117,16 @@ def _whole(node: exp.Expr) -> exp.Expr:
 
 def booleans_as_numbers(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """A comparison inside arithmetic, AVG or beside a number is 0 or 1."""
-    resolver = Resolver(tree, schema)
     beside = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
-    for node in list(tree.find_all(*_ARITHMETIC, exp.Sum, exp.Avg, exp.Max, exp.Min, *beside)):
+    nodes = [
+        (node, [node.this, node.expression] if isinstance(node, exp.Binary) else [node.this])
+        for node in tree.find_all(*_ARITHMETIC, exp.Sum, exp.Avg, exp.Max, exp.Min, *beside)
+    ]
+    if not any(isinstance(o.unnest(), _BOOLEAN) for _, operands in nodes for o in operands):
+        return tree
+    resolver = Resolver(tree, schema)
+    for node, operands in nodes:
         binary = isinstance(node, exp.Binary)
-        operands = [node.this, node.expression] if binary else [node.this]
         for place, operand in enumerate(operands):
             if not isinstance(operand.unnest(), _BOOLEAN):
                 continue

@@ -246,8 +246,11 @@ def _number_as_text(node: exp.Expr) -> exp.Expr:
 
 def unify_branches(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """CASE, COALESCE, IIF and NULLIF with numbers beside text: all as text."""
+    nodes = list(tree.find_all(exp.Case, exp.Coalesce, exp.If, exp.Nullif))
+    if not nodes:
+        return tree
     resolver = Resolver(tree, schema)
-    for node in reversed(list(tree.find_all(exp.Case, exp.Coalesce, exp.If, exp.Nullif))):
+    for node in reversed(nodes):
         if isinstance(node, exp.If) and isinstance(node.parent, exp.Case):
             continue
         branches = _branches(node)

@@ -32,11 +32,11 @@ def bare_extremes(tree: exp.Expr, schema: Schema, function: str) -> exp.Expr:
 
 def _wrap_all(tree: exp.Expr, schema: Schema, function: str, *, extremes: bool) -> exp.Expr:
     for select in reversed(list(tree.find_all(exp.Select))):
-        resolver = Resolver(tree, schema)
         group = select.args.get("group")
         aggregates = _aggregates(select)
         if group is None and not aggregates:
             continue
+        resolver = Resolver(tree, schema)
         env = resolver.envs.get(id(select))
         if env is None:
             continue

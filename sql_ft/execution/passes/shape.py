@@ -111,9 +111,16 @@ def set_operation_types(tree: exp.Expr, schema: Schema) -> exp.Expr:
 
 def conditions(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """Text used as a condition is its leading number in SQLite."""
-    resolver = Resolver(tree, schema)
-    for node in list(tree.find_all(exp.Where, exp.Having, exp.And, exp.Or, exp.Not)):
-        for operand in list(node.iter_expressions()):
+    operands = [
+        operand
+        for node in tree.find_all(exp.Where, exp.Having, exp.And, exp.Or, exp.Not)
+        for operand in node.iter_expressions()
+        # Comparisons and the like are no text.
+        if not isinstance(operand.unnest(), (exp.Predicate, exp.And, exp.Or, exp.Not))
+    ]
+    if operands:
+        resolver = Resolver(tree, schema)
+        for operand in operands:
             if resolver.type_of(operand) == TEXT:
                 wrap(operand, _is_not_zero)
     return tree

@@ -15,8 +15,11 @@ _TYPE_NAMES = {INTEGER: "integer", REAL: "real", TEXT: "text"}
 
 def case_insensitive_like(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """LIKE ignores letter case in SQLite (ILIKE), and takes numbers as text; GLOB does not."""
+    nodes = list(tree.find_all(exp.Like, exp.Glob))
+    if not nodes:
+        return tree
     resolver = Resolver(tree, schema)
-    for node in reversed(list(tree.find_all(exp.Like, exp.Glob))):
+    for node in reversed(nodes):
         for operand in (node.this, node.expression):
             if resolver.type_of(operand) in NUMERIC:
                 wrap(operand, as_text)
@@ -27,6 +30,8 @@ def case_insensitive_like(tree: exp.Expr, schema: Schema) -> exp.Expr:
 
 def text_functions(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """String functions take numbers as text."""
+    if tree.find(*_TEXT_ARGUMENT, exp.DPipe) is None:
+        return tree
     resolver = Resolver(tree, schema)
     for node in reversed(list(tree.find_all(*_TEXT_ARGUMENT))):
         if resolver.type_of(node.this) != TEXT:
@@ -44,6 +49,11 @@ def text_functions(tree: exp.Expr, schema: Schema) -> exp.Expr:
 
 def aggregates(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """GROUP_CONCAT, TOTAL, TYPEOF, COUNT() and the one-argument forms DuckDB lacks."""
+    for count in list(tree.find_all(exp.Count)):
+        if count.this is None:
+            count.set("this", exp.Star())
+    if tree.find(exp.GroupConcat, exp.Anonymous, exp.Typeof) is None:
+        return tree
     resolver = Resolver(tree, schema)
     for concat in list(tree.find_all(exp.GroupConcat)):
         inner = concat.this
@@ -53,9 +63,6 @@ def aggregates(tree: exp.Expr, schema: Schema) -> exp.Expr:
             wrap(value, as_text)
         if concat.args.get("separator") is None:
             concat.set("separator", text(","))
-    for count in list(tree.find_all(exp.Count)):
-        if count.this is None:
-            count.set("this", exp.Star())
     for node in reversed(list(tree.find_all(exp.Anonymous, exp.Typeof))):
         if isinstance(node, exp.Typeof):
             node.replace(_type_name(node.this, resolver))
