@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import signal
 import sys
-from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, NoReturn
+from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
 
+from flows.evalset_command import app as evalset_app
+from flows.evaluate_command import evaluate
 from flows.logging_setup import (
     configure_process,
     hide_user_error_tracebacks,
     shield_temporary_server,
 )
+from flows.options import ConfigOption, SetOption, VerboseOption
 from sql_ft.config import RunConfig, load_config
 from sql_ft.errors import SqlFtError
 
@@ -32,17 +34,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", "-c", help="YAML file; see deployments/configs. Default: settings."),
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", "-s", help="Override one setting, e.g. train.lora_r=8. Repeatable."),
-]
-VerboseOption = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Debug logs and whole tracebacks.")
-]
+app.command()(evaluate)
+app.add_typer(evalset_app)
 
 
 @app.command()
@@ -109,7 +102,9 @@ def main() -> None:
         app(standalone_mode=True)
     except BaseException as error:
         if interruption.happened:
-            errors.print("[bold red]interrupted[/]: the champion is untouched; run again to resume")
+            stand_alone = sys.argv[1:2] in (["evaluate"], ["evalset"])
+            kept = "" if stand_alone else "the champion is untouched; "
+            errors.print(f"[bold red]interrupted[/]: {kept}run again to resume")
             raise SystemExit(130) from None
         if not isinstance(error, SqlFtError):
             raise

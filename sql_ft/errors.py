@@ -92,6 +92,12 @@ class EvaluationError(SqlFtError):
     exit_code = 7
 
 
+class PredictionsError(EvaluationError):
+    """A predictions file is malformed, or does not fit the questions row by row."""
+
+    exit_code = 2
+
+
 class SandboxError(EvaluationError):
     """The sandbox itself failed: the harness, never the model, is to blame."""
 

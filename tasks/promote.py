@@ -33,16 +33,18 @@ def decide(
     from sql_ft.evaluation.gate import decide as hold_against
     from sql_ft.evaluation.metrics import summarize
     from sql_ft.evaluation.rules import evaluator_hash
+    from sql_ft.evaluation.sql_features import slice_golds
     from sql_ft.generation.prediction_cache import read_predictions
 
     samples = read_jsonl(Path(dataset["eval_path"]), Sample)
     asked = {sample.id for sample in samples}
     scored = {arm: read_jsonl(Path(path), Verdict) for arm, path in verdicts.items()}
+    slices = slice_golds(samples, config.evaluation.dialect)
     summaries = {}
     for arm, rows in scored.items():
         kept = read_predictions(Path(answers[arm]["path"]))
         predictions = [p for p in kept[0] if p.sample_id in asked] if kept else []
-        summaries[arm] = summarize(rows, predictions, samples)
+        summaries[arm] = summarize(rows, predictions, samples, gold_slices=slices)
 
     def side(arm: str, adapter: dict[str, Any] | None) -> Side:
         return Side(

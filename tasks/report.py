@@ -11,6 +11,7 @@ from prefect.artifacts import create_markdown_artifact
 from sql_ft.config import RunConfig
 from sql_ft.evaluation.metrics import ArmSummary
 from sql_ft.evaluation.report import ReportData, build_report_data, render_html, render_markdown
+from sql_ft.evaluation.sql_features import slice_golds
 from sql_ft.records import Decision, Prediction, Sample, Verdict, read_jsonl
 from tasks.policies import BACK_OFF_S, retry_if_transient
 
@@ -54,6 +55,7 @@ def build_report(config: RunConfig, outcome: dict[str, Any]) -> ReportData:
         predictions={a: read_jsonl(Path(v["path"]), Prediction) for a, v in answers.items()},
         stats={a: v["stats"] for a, v in answers.items()},
         decision=decision,
+        gold_slices=slice_golds(samples, config.evaluation.dialect),
         facts=facts,
     )
 

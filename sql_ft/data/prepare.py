@@ -16,8 +16,9 @@ from sql_ft.config import DataConfig, RunConfig
 from sql_ft.data.chat import encode_examples
 from sql_ft.data.manifest import load_manifest, manifest_path, split_settings
 from sql_ft.data.overlap import measure_overlap
+from sql_ft.data.row_checks import has_group_column
 from sql_ft.data.samples import group_samples
-from sql_ft.data.sources import has_group_column, load_rows
+from sql_ft.data.sources import load_rows
 from sql_ft.data.split import split_samples
 from sql_ft.errors import DataError
 from sql_ft.records import Sample, write_jsonl

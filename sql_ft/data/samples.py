@@ -10,7 +10,7 @@ from typing import Any
 from sql_ft.config import DataConfig
 from sql_ft.data.chat import answer_text
 from sql_ft.data.grouping import infer_schema_groups
-from sql_ft.data.sources import has_group_column
+from sql_ft.data.row_checks import has_group_column
 from sql_ft.records import Sample, content_hash
 
 BLANK = "blank_cell"

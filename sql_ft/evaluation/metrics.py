@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from sql_ft.errors import EvaluationError
@@ -19,6 +19,9 @@ from sql_ft.records import Outcome, Prediction, Sample, Verdict
 
 MAX_SLICE_VALUES = 40
 """A tag with more values than this (an id, a free text) is no slice."""
+
+MAX_EXAMPLES = 5
+"""Ids kept per kind of failure and per reason of exclusion."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -70,6 +73,10 @@ class ArmSummary:
         mean_completion_tokens: None if predictions were not given.
         failures: ``error:<status>`` or ``wrong_result:<reason>`` → count, most first.
         slices: Tag → value of the tag → rate of right answers.
+        canonical_match: Share that is the gold in other letters (see `canonical`); None if
+            it was not looked at.
+        failure_examples: Kind of failure → ids of its first samples.
+        excluded_examples: Reason → ids of the first samples set aside for it.
     """
 
     arm: str
@@ -87,6 +94,9 @@ class ArmSummary:
     mean_completion_tokens: float | None
     failures: dict[str, int]
     slices: dict[str, dict[str, Rate]]
+    canonical_match: float | None = None
+    failure_examples: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    excluded_examples: dict[str, list[str]] = dataclasses.field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-serialisable dictionary."""
@@ -117,6 +127,7 @@ class ArmSummary:
             "valid_sql_rate": self.valid_sql_rate,
             "schema_adherence": self.schema_adherence,
             "format_consistency": self.format_consistency,
+            "canonical_match": self.canonical_match,
             "truncated_share": self.truncated_share,
             "mean_completion_tokens": self.mean_completion_tokens,
             "n_scored": float(self.n_scored),
@@ -129,6 +140,9 @@ def summarize(
     verdicts: Sequence[Verdict],
     predictions: Sequence[Prediction] | None = None,
     samples: Sequence[Sample] | None = None,
+    *,
+    gold_slices: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
+    canonical: Mapping[str, bool] | None = None,
 ) -> ArmSummary:
     """Summarise one arm.
 
@@ -137,6 +151,9 @@ def summarize(
         predictions: The arm's predictions, for truncation and length.
         samples: Their samples; each tag with at most `MAX_SLICE_VALUES` values
             becomes a slice.
+        gold_slices: Sample id → slice → its values, of which a sample may have several
+            (`sql_features.slice_golds`).
+        canonical: Sample id → the prediction is canonically the gold.
 
     Raises:
         EvaluationError: No verdicts, or verdicts of several arms.
@@ -165,7 +182,16 @@ def summarize(
         truncated_share=truncated,
         mean_completion_tokens=tokens,
         failures=_most_first(failures),
-        slices=_slices(scored, samples or ()),
+        slices=_slices(scored, samples or (), gold_slices or {}),
+        canonical_match=(
+            None
+            if canonical is None
+            else _share([canonical.get(v.sample_id, False) for v in scored])
+        ),
+        failure_examples=_examples(failures, ((failure_kind(v), v) for v in scored)),
+        excluded_examples=_examples(
+            excluded, ((v.reason, v) for v in verdicts if v.outcome == Outcome.EXCLUDED)
+        ),
     )
 
 
@@ -193,16 +219,36 @@ def _most_first(counts: Counter[str]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _slices(scored: Sequence[Verdict], samples: Sequence[Sample]) -> dict[str, dict[str, Rate]]:
+def _examples(
+    counts: Counter[str], labelled: Iterable[tuple[str, Verdict]]
+) -> dict[str, list[str]]:
+    """First ids of every label that was counted, the most frequent label first."""
+    ids: dict[str, list[str]] = {label: [] for label in _most_first(counts)}
+    for label, verdict in labelled:
+        if not verdict.correct and label in ids and len(ids[label]) < MAX_EXAMPLES:
+            ids[label].append(verdict.sample_id)
+    return ids
+
+
+def _slices(
+    scored: Sequence[Verdict],
+    samples: Sequence[Sample],
+    gold_slices: Mapping[str, Mapping[str, Sequence[str]]],
+) -> dict[str, dict[str, Rate]]:
     tags = {sample.id: sample.tags for sample in samples}
     counts: dict[str, dict[str, list[int]]] = {}
     for verdict in scored:
-        for tag, value in tags.get(verdict.sample_id, {}).items():
+        pairs = list(tags.get(verdict.sample_id, {}).items())
+        for tag, of_gold in gold_slices.get(verdict.sample_id, {}).items():
+            pairs += [(tag, value) for value in of_gold]
+        for tag, value in pairs:
             hits_and_n = counts.setdefault(tag, {}).setdefault(value, [0, 0])
             hits_and_n[0] += int(verdict.correct)
             hits_and_n[1] += 1
     return {
         tag: {value: Rate.of(hits, n) for value, (hits, n) in sorted(values.items())}
         for tag, values in sorted(counts.items())
+        # A tag that never repeats is an id, however few rows there are.
         if len(values) <= MAX_SLICE_VALUES
+        and (len(values) == 1 or any(n > 1 for _, n in values.values()))
     }

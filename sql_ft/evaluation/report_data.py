@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sql_ft.errors import EvaluationError
 from sql_ft.evaluation.examples import EXAMPLES
 from sql_ft.evaluation.metrics import ArmSummary
+from sql_ft.evaluation.sql_features import CLAUSE, CLAUSES, HARDNESS, HARDNESS_ORDER
 from sql_ft.records import Check, Decision, Outcome, Prediction, Sample, Verdict
 
 ARM_LABELS = {
@@ -20,7 +19,35 @@ ARM_LABELS = {
 }
 """Arms in the order in which they are shown; others follow in their own order."""
 
-_TOKENS = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\w+|\s+|[^\w\s]")
+MAX_FILTER_VALUES = 40
+"""A slice with more values than this is no filter of the page."""
+
+FAILURE_TEXTS = {
+    "error:empty": "no SQL in the answer",
+    "error:memory": "needed more memory than the limit",
+    "error:not_a_query": "not one read-only query",
+    "error:runtime_error": "failed while running",
+    "error:syntax": "cannot be parsed",
+    "error:timeout": "ran longer than the limit",
+    "error:too_many_rows": "returned more rows than the limit",
+    "error:unknown_column": "names a column that does not exist",
+    "error:unknown_table": "names a table that does not exist",
+    "wrong_result:column_count": "another number of columns",
+    "wrong_result:order_differs": "the right rows in the wrong order",
+    "wrong_result:row_count": "another number of rows",
+    "wrong_result:rows_differ": "other values",
+}
+"""Kind of failure → what it means, for a reader."""
+
+_SLICE_LABELS = {
+    CLAUSE: "clause of the gold",
+    HARDNESS: "hardness (Spider's rule)",
+    "db_id": "database",
+}
+_VALUE_ORDER = {
+    value: place
+    for place, value in enumerate((*CLAUSES, *HARDNESS_ORDER, "simple", "moderate", "challenging"))
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,12 +60,18 @@ class Comparison:
         after: The candidate's verdict.
         change: ``gained``, ``lost``, ``both_right``, ``both_wrong``, ``right``,
             ``wrong`` or ``excluded``.
+        slices: Slice → values of this question.
+        written: Arm → SQL as the arm wrote it; without an entry it is not known.
+        said: Arm → its whole answer, where no SQL was found in it.
     """
 
     sample: Sample
     before: Verdict | None
     after: Verdict
     change: str
+    slices: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    written: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    said: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,6 +122,7 @@ def build_report_data(
     predictions: Mapping[str, Sequence[Prediction]] | None = None,
     stats: Mapping[str, Mapping[str, float]] | None = None,
     decision: Decision | None = None,
+    gold_slices: Mapping[str, Mapping[str, tuple[str, ...]]] | None = None,
     facts: Mapping[str, str] | None = None,
 ) -> ReportData:
     """Put a report together.
@@ -98,9 +132,11 @@ def build_report_data(
         samples: Of the evaluation set.
         summaries: Arm → `summarize` of its verdicts.
         verdicts: Arm → verdicts, the same arms.
-        predictions: Arm → predictions; the answers to `EXAMPLES` are taken from them.
+        predictions: Arm → predictions; the answers to `EXAMPLES` and the SQL as written
+            are taken from them.
         stats: Arm → figures of generation.
         decision: The gate's decision.
+        gold_slices: Sample id → slice → values, besides the samples' own tags.
         facts: Label → text for the head of the report.
 
     Raises:
@@ -117,6 +153,7 @@ def build_report_data(
     if len(arms) > 1:
         named = decision.reference_arm if decision is not None else ""
         reference = named if named in arms else arms[0]
+    answers = {arm: {p.sample_id: p for p in of_arm} for arm, of_arm in (predictions or {}).items()}
     return ReportData(
         title=title,
         arms=arms,
@@ -124,9 +161,27 @@ def build_report_data(
         stats=stats or {},
         decision=decision,
         reference_arm=reference,
-        comparisons=tuple(_compare(samples, verdicts, reference, arms[-1])),
+        comparisons=tuple(
+            _with_texts(comparison, gold_slices or {}, answers)
+            for comparison in _compare(samples, verdicts, reference, arms[-1])
+        ),
         examples=_example_answers(arms, predictions or {}),
         facts=facts or {},
+    )
+
+
+def headline(data: ReportData) -> str:
+    """One sentence about a single arm; "" where the gate's reason says it."""
+    if len(data.arms) != 1 or data.decision is not None:
+        return ""
+    summary = data.summaries[data.arms[0]]
+    rate = summary.execution_accuracy
+    aside = f"; {summary.n_excluded} set aside" if summary.n_excluded else ""
+    if rate.rate is None:
+        return f"nothing could be scored: all {summary.n} questions are set aside"
+    return (
+        f"{rate.hits} of {rate.n} questions right: execution accuracy {rate.rate:.3f} "
+        f"[{rate.low:.3f}, {rate.high:.3f}]{aside}"
     )
 
 
@@ -145,6 +200,7 @@ def arm_rows(data: ReportData) -> list[tuple[str, list[str]]]:
         ("valid SQL", [format_rate(s.valid_sql_rate) for s in summaries]),
         ("schema adherence", [format_rate(s.schema_adherence) for s in summaries]),
         ("format consistency", [format_rate(s.format_consistency) for s in summaries]),
+        ("canonical match", [format_rate(s.canonical_match) for s in summaries]),
         ("cut at max_new_tokens", [format_rate(s.truncated_share) for s in summaries]),
         ("questions scored", [f"{s.n_scored} of {s.n}" for s in summaries]),
         ("tokens/s", [_stat(data, arm, "tokens_per_second") for arm in data.arms]),
@@ -170,42 +226,25 @@ def check_label(check: Check) -> str:
     return check.name.replace("_", " ")
 
 
-def mark_differences(reference: str, text: str) -> list[tuple[str, bool]]:
-    """Cut `text` into pieces, each with whether `reference` lacks it.
+def slice_label(tag: str) -> str:
+    """Name of a slice as a reader sees it."""
+    return _SLICE_LABELS.get(tag, tag.replace("_", " "))
 
-    Tokens are compared without regard to letter case outside quotes; white space
-    never differs.
-    """
-    before = [t for t in _TOKENS.findall(reference) if not t.isspace()]
-    after = _TOKENS.findall(text)
-    solid = [i for i, token in enumerate(after) if not token.isspace()]
-    matcher = difflib.SequenceMatcher(
-        None, [_fold(t) for t in before], [_fold(after[i]) for i in solid], autojunk=False
-    )
-    new = {
-        solid[j]
-        for tag, _, _, start, end in matcher.get_opcodes()
-        if tag in ("replace", "insert")
-        for j in range(start, end)
-    }
-    pieces: list[tuple[str, bool]] = []
-    for i, token in enumerate(after):
-        # White space between two marked tokens is marked too: one mark reads better.
-        marked = i in new or (token.isspace() and i - 1 in new and i + 1 in new)
-        if pieces and pieces[-1][1] == marked:
-            pieces[-1] = (pieces[-1][0] + token, marked)
-        else:
-            pieces.append((token, marked))
-    return pieces
+
+def ordered_slices(tags: Iterable[str]) -> list[str]:
+    """Slices of the gold first, then the data's own tags by name."""
+    known = list(_SLICE_LABELS)
+    return sorted(tags, key=lambda t: (known.index(t) if t in known else len(known), t))
+
+
+def ordered_values(values: Iterable[str]) -> list[str]:
+    """Values of a slice: those with an order of their own in it, else by name."""
+    return sorted(values, key=lambda value: (_VALUE_ORDER.get(value, len(_VALUE_ORDER)), value))
 
 
 def _interval(summary: ArmSummary) -> str:
     rate = summary.execution_accuracy
     return "–" if rate.rate is None else f"{rate.low:.2f}–{rate.high:.2f}"
-
-
-def _fold(token: str) -> str:
-    return token if token[0] in "'\"" else token.casefold()
 
 
 def _stat(data: ReportData, arm: str, name: str) -> str:
@@ -225,6 +264,27 @@ def _compare(
         if sample.id in after:
             old, new = before.get(sample.id), after[sample.id]
             yield Comparison(sample, old, new, _change(old, new))
+
+
+def _with_texts(
+    comparison: Comparison,
+    gold_slices: Mapping[str, Mapping[str, tuple[str, ...]]],
+    answers: Mapping[str, Mapping[str, Prediction]],
+) -> Comparison:
+    """The comparison with what is known beyond its verdicts."""
+    sample = comparison.sample
+    tags = {tag: (value,) for tag, value in sample.tags.items()}
+    known = {arm: of_arm[sample.id] for arm, of_arm in answers.items() if sample.id in of_arm}
+    return dataclasses.replace(
+        comparison,
+        slices={**tags, **gold_slices.get(sample.id, {})},
+        written={arm: p.predicted_sql for arm, p in known.items()},
+        said={
+            arm: p.completion
+            for arm, p in known.items()
+            if p.completion.strip() and not p.predicted_sql.strip()
+        },
+    )
 
 
 def _change(before: Verdict | None, after: Verdict) -> str:

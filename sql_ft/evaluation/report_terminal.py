@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from sql_ft.evaluation.differences import mark_differences
+from sql_ft.evaluation.metrics import ArmSummary, Rate
 from sql_ft.evaluation.report_data import (
+    FAILURE_TEXTS,
     Comparison,
     ReportData,
     arm_label,
     arm_rows,
     check_label,
+    format_rate,
     format_value,
-    mark_differences,
+    headline,
+    ordered_slices,
+    ordered_values,
+    slice_label,
 )
 from sql_ft.records import Decision, Verdict
 
 MAX_FLIPS = 3
 """Flipped questions shown per direction."""
+
+_BAR_WIDTH = 12
+_SHOWN_IDS = 3
 
 
 def render_terminal(data: ReportData, *, max_flips: int = MAX_FLIPS) -> RenderableType:
@@ -33,6 +45,12 @@ def render_terminal(data: ReportData, *, max_flips: int = MAX_FLIPS) -> Renderab
     parts: list[RenderableType] = [_arms_table(data)]
     if data.decision is not None:
         parts += [_checks_table(data.decision), _decision_line(data.decision)]
+    if len(data.arms) == 1:
+        parts.append(Text(headline(data), style="bold"))
+        summary = data.summaries[data.arms[0]]
+        parts += [_slice_table(tag, summary.slices[tag]) for tag in ordered_slices(summary.slices)]
+        parts += [_failure_table(summary)] if summary.failures else []
+        parts += [_excluded_table(summary)] if summary.excluded else []
     if data.examples:
         parts.append(Text("\nExample questions", style="bold"))
     for example in data.examples:
@@ -63,6 +81,43 @@ def _arms_table(data: ReportData) -> Table:
         table.add_column(Text(arm_label(arm)), justify="right", no_wrap=True)
     for index, (label, cells) in enumerate(arm_rows(data)):
         table.add_row(label, *(Text(cell) for cell in cells), style="bold" if index == 0 else "")
+    return table
+
+
+def _slice_table(tag: str, rates: Mapping[str, Rate]) -> Table:
+    table = Table(title=Text(slice_label(tag)), box=box.SIMPLE_HEAD, title_justify="left")
+    table.add_column("")
+    for name in ("accuracy", "95% interval", "right", "of"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("0          1", no_wrap=True)
+    for value in ordered_values(rates):
+        rate = rates[value]
+        interval = "–" if rate.low is None else f"{rate.low:.2f}–{rate.high:.2f}"
+        filled = round(_BAR_WIDTH * (rate.rate or 0.0))
+        bar = Text("█" * filled, style="blue") + Text("░" * (_BAR_WIDTH - filled), style="dim")
+        cells = (format_rate(rate.rate), interval, str(rate.hits), str(rate.n))
+        table.add_row(Text(value or "(empty)"), *(Text(cell) for cell in cells), bar)
+    return table
+
+
+def _failure_table(summary: ArmSummary) -> Table:
+    table = Table(title="Failures", box=box.SIMPLE_HEAD, title_justify="left")
+    for name, justify in (("kind", "left"), ("", "left"), ("n", "right"), ("for example", "left")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for kind, n in summary.failures.items():
+        ids = ", ".join(summary.failure_examples.get(kind, ())[:_SHOWN_IDS])
+        table.add_row(Text(kind), Text(FAILURE_TEXTS.get(kind, "")), str(n), Text(ids, "dim"))
+    return table
+
+
+def _excluded_table(summary: ArmSummary) -> Table:
+    table = Table(title="Set aside, and in no figure", box=box.SIMPLE_HEAD, title_justify="left")
+    table.add_column("reason")
+    table.add_column("n", justify="right")
+    table.add_column("for example")
+    for reason, n in summary.excluded.items():
+        ids = ", ".join(summary.excluded_examples.get(reason, ())[:_SHOWN_IDS])
+        table.add_row(Text(reason), str(n), Text(ids, "dim"))
     return table
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import html.parser
 import io
 import re
+import time
 
 import pytest
 from rich.console import Console
@@ -11,6 +12,7 @@ from verdict_factory import make_prediction, make_verdict, predictions_of
 from sql_ft.config import PromotionConfig
 from sql_ft.errors import EvaluationError
 from sql_ft.evaluation import report_html
+from sql_ft.evaluation.differences import mark_differences
 from sql_ft.evaluation.examples import EXAMPLES
 from sql_ft.evaluation.gate import Side, decide
 from sql_ft.evaluation.metrics import summarize
@@ -20,7 +22,6 @@ from sql_ft.evaluation.report import (
     render_html,
     render_markdown,
 )
-from sql_ft.evaluation.report_data import mark_differences
 from sql_ft.records import Sample
 
 HOSTILE = "<script>alert('x')</script> [bold red]|pipe `tick` & more"
@@ -161,7 +162,10 @@ def test_html_is_well_formed_self_contained_and_complete():
     assert page.elements.count("article") == 120 + 3
     assert data.decision.reason in "".join(page.text)
     urls = [v for k, v in page.attributes if k in ("src", "href", "srcset", "action")]
-    assert urls == ["data:,"]
+    assert urls[0] == "data:,"
+    ids = {v for k, v in page.attributes if k == "id"}
+    assert {url[1:] for url in urls[1:]} <= ids  # every link leads to a place in the page
+    assert all(url.startswith("#") for url in urls[1:])
     assert "http:" not in text
     assert "https:" not in text
     assert "@import" not in text
@@ -170,9 +174,8 @@ def test_html_is_well_formed_self_contained_and_complete():
     assert 'name="viewport"' in text
     changes = [v for k, v in page.attributes if k == "data-change"]
     assert changes.count("gained") == 60 + 1  # the questions and their filter
-    marked = re.search(r"<mark>(.*?)</mark>", text)
-    assert marked is not None
-    assert marked[1] == "age"
+    # Each side marks what the other lacks; comments are tokens like any other.
+    assert re.findall(r"<mark>(.*?)</mark>", text)[:2] == ["*", "age"]
 
 
 def test_nothing_in_a_question_becomes_markup():
@@ -212,6 +215,43 @@ def test_single_arm_without_a_decision():
     assert "Gate" not in page.text
     assert "Gate" not in in_terminal(data)
     assert "## Gate" not in render_markdown(data)
+
+
+def test_filters_offer_slices_and_failures_that_help():
+    data = make_report(arms=("candidate",))
+    page = Page(render_html(data))
+    options = [text for text in page.text if re.fullmatch(r"\S.* \(\d+\)", text)]
+    assert "wrong_result:rows_differ (29)" in options
+    assert "count (40)" in options
+    assert "join (40)" in options
+    keys = {v for k, v in page.attributes if k == "value" and v}
+    used = {key for k, v in page.attributes if k == "data-keys" for key in v.split()}
+    assert keys == used  # no option without a question, no question without its options
+
+
+def test_values_of_a_slice_stand_in_their_own_order():
+    from sql_ft.evaluation.report_data import ordered_slices, ordered_values
+
+    assert ordered_values(["extra", "easy", "hard"]) == ["easy", "hard", "extra"]
+    assert ordered_values(["limit", "plain", "zebra", "ant"]) == ["plain", "limit", "ant", "zebra"]
+    assert ordered_slices(["kind", "spider_hardness", "clause"]) == [
+        "clause", "spider_hardness", "kind"
+    ]  # fmt: skip
+
+
+def test_the_sql_is_shown_as_written_where_it_is_known():
+    predictions = {"candidate": [make_prediction("s0000", "select COUNT(age) from head")]}
+    data = make_report(arms=("candidate",), n=1, predictions=predictions)
+    assert "select COUNT(" in render_html(data)
+    unknown = make_report(arms=("candidate",), n=1, predictions={})
+    assert "SELECT COUNT(" in render_html(unknown)
+    assert "select COUNT(" not in render_html(unknown)
+
+
+def test_one_sentence_about_a_single_arm():
+    text = render_html(make_report(arms=("candidate",)))
+    assert "90 of 119 questions right: execution accuracy 0.756 [0.672, 0.825]; 1 set aside" in text
+    assert "questions right" not in render_html(make_report())
 
 
 def test_all_four_arms_stand_in_order():
@@ -257,3 +297,22 @@ def test_mark_differences(reference, text, marked):
     pieces = mark_differences(reference, text)
     assert "".join(piece for piece, _ in pieces) == text
     assert "".join(piece for piece, is_new in pieces if is_new) == marked
+
+
+def test_differences_of_long_texts_are_found_quickly():
+    gold = "SELECT a FROM t WHERE " + " OR ".join(["a = 1"] * 2000)
+    text = "SELECT a FROM t WHERE " + " AND ".join(["1 = b", "a=2"] * 1000) + " OR a = 1"
+    start = time.monotonic()
+    pieces = mark_differences(gold, text)
+    assert time.monotonic() - start < 2
+    assert "".join(piece for piece, _ in pieces) == text
+    assert pieces[0] == ("SELECT a FROM t WHERE ", False)
+    assert pieces[-1] == (" OR a = 1", False)
+
+
+def test_a_megabyte_of_sql_does_not_swell_the_page():
+    long = "SELECT " + ", ".join(["age"] * 200_000)
+    predictions = {"candidate": [make_prediction("s0000", long)]}
+    text = render_html(make_report(arms=("candidate",), n=1, predictions=predictions))
+    assert len(text) < 60_000
+    assert "more characters" in text
