@@ -20,12 +20,13 @@ import csv
 import dataclasses
 import gc
 import multiprocessing
+import resource
 import shutil
 import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +83,10 @@ def execute(path: Path, sql: str) -> list[tuple[Any, ...]] | None:
         connection.close()
 
 
-def stand_in(pairs: Sequence[Pair], copies: dict[str, list[Path]]) -> tuple[int, int]:
-    """(pairs right, queries executed)."""
-    right = executed = 0
+def stand_in(pairs: Sequence[Pair], copies: dict[str, list[Path]]) -> tuple[float, int]:
+    """(CPU seconds, queries executed)."""
+    began = time.process_time()
+    executed = 0
     for db_id, gold_sql, predicted_sql in pairs:
         same = True
         for path in copies[db_id]:
@@ -97,14 +99,13 @@ def stand_in(pairs: Sequence[Pair], copies: dict[str, list[Path]]) -> tuple[int,
             )
             if not same:
                 break
-        right += same
-    return right, executed
+    return time.process_time() - began, executed
 
 
 def time_stand_in(
     pairs: Sequence[Pair], folder: Path, databases: int, processes: int
-) -> tuple[float, int]:
-    """(seconds, queries executed)."""
+) -> tuple[float, float, int]:
+    """(seconds, CPU seconds, queries executed)."""
     with tempfile.TemporaryDirectory() as target:
         copies: dict[str, list[Path]] = {}
         for db_id in sorted({p[0] for p in pairs}):
@@ -119,7 +120,8 @@ def time_stand_in(
             list(pool.map(abs, range(processes)))
             began = time.perf_counter()
             results = list(pool.map(stand_in, shares, [copies] * processes))
-            return time.perf_counter() - began, sum(n for _, n in results)
+            seconds = time.perf_counter() - began
+        return seconds, sum(cpu for cpu, _ in results), sum(n for _, n in results)
 
 
 def make_predictions(samples: Sequence[Sample], texts: Sequence[str]) -> list[Prediction]:
@@ -146,22 +148,29 @@ def perturb(gold_sql: str, number: int) -> str:
 
 def build(
     samples: Sequence[Sample], config: EvaluationConfig, folder: str
-) -> tuple[EvaluationSet, float]:
-    began = time.perf_counter()
+) -> tuple[EvaluationSet, float, float]:
+    began, cpu = time.perf_counter(), cpu_seconds()
     built = build_evaluation_set(samples, config, Path(folder, f"set{len(samples)}"))
-    return built, time.perf_counter() - began
+    return built, time.perf_counter() - began, cpu_seconds() - cpu
 
 
 def score(
     evaluation_set: EvaluationSet, predictions: Sequence[Prediction], config: EvaluationConfig
-) -> tuple[float, collections.Counter[str]]:
+) -> tuple[float, float, collections.Counter[str]]:
+    """(seconds, CPU seconds of this process and its workers, verdicts)."""
     gc.collect()
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), cpu_seconds()
     verdicts = score_predictions(evaluation_set, predictions, config)
-    seconds = time.perf_counter() - began
-    return seconds, collections.Counter(
+    outcomes = collections.Counter(
         "same_sql" if v.reason == "same_sql" else v.outcome.value for v in verdicts
     )
+    return time.perf_counter() - began, cpu_seconds() - cpu, outcomes
+
+
+def cpu_seconds() -> float:
+    """Of this process and of those that it started and saw end."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(u.ru_utime + u.ru_stime for u in used)
 
 
 def add_real_databases(
@@ -217,91 +226,89 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pairs", type=int, default=1000, help="pairs of each measurement")
     parser.add_argument("--databases", type=int, default=40, help="of the stand-in, a schema")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--sample", action="store_true", help="also the bundled sample")
     options = parser.parse_args(arguments)
-    config = EvaluationConfig(workers=options.workers)
-    alone = config.model_copy(update={"workers": 1})
     table = Table(title=f"Scoring, {options.workers} processes")
-    for name in ("what", "pairs", "seconds", "pairs/s", "ratio", "verdicts"):
-        table.add_column(name, justify="left" if name in ("what", "verdicts") else "right")
+    for name in ("what", "pairs", "seconds", "CPU s", "pairs/s", "ratio", "outcome"):
+        table.add_column(name, justify="left" if name in ("what", "outcome") else "right")
 
-    def row(what: str, pairs: int, seconds: float, ratio: float = 0.0, note: object = "") -> None:
-        rate = f"{pairs / seconds:.0f}"
-        text = (
-            ", ".join(f"{k} {v}" for k, v in sorted(note.items()))
-            if isinstance(note, collections.Counter)
-            else str(note)
-        )
+    def row(
+        what: str,
+        pairs: int,
+        seconds: float,
+        cpu: float,
+        note: str | collections.Counter[str],
+        yardstick_s: float = 0.0,
+    ) -> None:
+        if isinstance(note, collections.Counter):
+            note = ", ".join(f"{k} {v}" for k, v in sorted(note.items()))
+        ratio = f"{yardstick_s / seconds:.1f}" if yardstick_s else ""
         table.add_row(
-            what, str(pairs), f"{seconds:.2f}", rate, f"{ratio:.1f}" if ratio else "", text
+            what, str(pairs), f"{seconds:.2f}", f"{cpu:.2f}", f"{pairs / seconds:.0f}", ratio, note
         )
+        print(what, f"{seconds:.2f} s", file=sys.stderr, flush=True)
 
-    with tempfile.TemporaryDirectory() as folder:
-        if options.data:
-            pairs = read_pairs(options.data, options.system, options.pairs)
-            contexts = {p[0]: read_context(options.data, p[0]) for p in pairs}
-            samples, texts = unique(
-                [
-                    Sample("", f"question {i}", contexts[d], g, d)
-                    for i, (d, g, _) in enumerate(pairs)
-                ],
-                [p[2] for p in pairs],
-            )
-            predictions = make_predictions(samples, texts)
-            generated, built_s = build(samples, config, folder)
-            row(
-                "Spider: build the set",
-                len(samples),
-                built_s,
-                note=generated.excluded_counts
-                if hasattr(generated, "excluded_counts")
-                else collections.Counter({k: len(v) for k, v in generated.excluded.items()}),
-            )
-            base_s, executed = time_stand_in(pairs, options.data, options.databases, 1)
-            row("Spider: stand-in, 1 process", len(pairs), base_s, 1.0, f"{executed} queries")
-            both_s, executed = time_stand_in(
-                pairs, options.data, options.databases, options.workers
-            )
-            row(
-                f"Spider: stand-in, {options.workers} processes",
-                len(pairs),
-                both_s,
-                base_s / both_s,
-                f"{executed} queries",
-            )
-            shipped = add_real_databases(generated, options.data, config)
-            for name, target in (("generated", generated), ("shipped + generated", shipped)):
-                for workers, settings in ((1, alone), (options.workers, config)):
-                    seconds, outcomes = score(target, predictions, settings)
-                    row(
-                        f"Spider: {name} databases, {workers} workers",
-                        len(pairs),
-                        seconds,
-                        (base_s if workers == 1 else both_s) / seconds,
-                        outcomes,
-                    )
-        sources: list[tuple[str, list[dict[str, Any]]]] = [
-            ("bundled sample", list(generate_rows(n_rows=options.pairs)))
-        ]
-        if options.context_file:
-            rows = read_file(options.context_file)
-            sources.append((options.context_file.name, rows[:: max(1, len(rows) // options.pairs)]))
-        for name, rows in sources:
-            samples, texts = unique(
-                [Sample("", r["question"], r["context"], r["answer"], "g") for r in rows],
-                [perturb(r["answer"], i) for i, r in enumerate(rows)],
-            )
-            with tempfile.TemporaryDirectory() as own:
-                built, seconds = build(samples, config, own)
-            row(
-                f"{name}: build the set",
-                len(samples),
-                seconds,
-                note=collections.Counter({k: len(v) for k, v in built.excluded.items()}),
-            )
-            seconds, outcomes = score(built, make_predictions(samples, texts), config)
-            row(f"{name}: {options.workers} workers", len(samples), seconds, note=outcomes)
+    if options.data:
+        measure_spider(options.data, options, row)
+    sources: list[tuple[str, list[dict[str, Any]]]] = []
+    if options.sample or not options.data:
+        sources.append(("bundled sample", list(generate_rows(n_rows=options.pairs))))
+    if options.context_file:
+        rows = read_file(options.context_file)
+        sources.append((options.context_file.name, rows[:: max(1, len(rows) // options.pairs)]))
+    for name, rows in sources:
+        measure_rows(name, rows, EvaluationConfig(workers=options.workers), row)
     Console(width=150 if not sys.stdout.isatty() else None).print(table)
     return 0
+
+
+def measure_spider(folder: Path, options: argparse.Namespace, row: Callable[..., None]) -> None:
+    """The pairs of one system: the stand-in, and ours on two kinds of databases."""
+    config = EvaluationConfig(workers=options.workers)
+    pairs = read_pairs(folder, options.system, options.pairs)
+    contexts = {p[0]: read_context(folder, p[0]) for p in pairs}
+    samples, texts = unique(
+        [Sample("", f"question {i}", contexts[d], g, d) for i, (d, g, _) in enumerate(pairs)],
+        [p[2] for p in pairs],
+    )
+    predictions = make_predictions(samples, texts)
+    with tempfile.TemporaryDirectory() as target:
+        generated, seconds, cpu = build(samples, config, target)
+    row("Spider: build the set", len(samples), seconds, cpu, reasons(generated))
+    shipped = add_real_databases(generated, folder, config)
+    yardsticks = {}
+    for workers in sorted({1, options.workers}):
+        seconds, cpu, executed = time_stand_in(pairs, folder, options.databases, workers)
+        yardsticks[workers] = seconds
+        note = f"{executed} queries"
+        row(f"Spider: stand-in, {workers} processes", len(pairs), seconds, cpu, note, yardsticks[1])
+        settings = config.model_copy(update={"workers": workers})
+        for name, target_set in (("generated", generated), ("shipped + generated", shipped)):
+            seconds, cpu, outcomes = score(target_set, predictions, settings)
+            what = f"Spider: {name} databases, {workers} workers"
+            row(what, len(pairs), seconds, cpu, outcomes, yardsticks[1])
+
+
+def measure_rows(
+    name: str,
+    rows: Sequence[Mapping[str, Any]],
+    config: EvaluationConfig,
+    row: Callable[..., None],
+) -> None:
+    """One schema a row; predictions are made from the golds."""
+    samples, texts = unique(
+        [Sample("", r["question"], r["context"], r["answer"], "g") for r in rows],
+        [perturb(r["answer"], i) for i, r in enumerate(rows)],
+    )
+    with tempfile.TemporaryDirectory() as target:
+        built, seconds, cpu = build(samples, config, target)
+    row(f"{name}: build the set", len(samples), seconds, cpu, reasons(built))
+    seconds, cpu, outcomes = score(built, make_predictions(samples, texts), config)
+    row(f"{name}: {config.workers} workers", len(samples), seconds, cpu, outcomes)
+
+
+def reasons(evaluation_set: EvaluationSet) -> collections.Counter[str]:
+    return collections.Counter({k: len(v) for k, v in evaluation_set.excluded.items()})
 
 
 if __name__ == "__main__":

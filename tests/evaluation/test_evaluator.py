@@ -21,7 +21,7 @@ from sql_ft.execution.databases import Database
 from sql_ft.execution.dialect import translate
 from sql_ft.execution.sandbox import Job, Sandbox
 from sql_ft.execution.schema import parse_schema
-from sql_ft.records import Outcome, Sample
+from sql_ft.records import Outcome, Sample, write_jsonl
 
 CONFIG = EvaluationConfig(workers=2, query_timeout_s=1.0)
 HEAD = "CREATE TABLE head (name VARCHAR, age INTEGER)"
@@ -191,6 +191,24 @@ def test_verdicts_do_not_depend_on_order_or_workers(evaluation_set):
     random.Random(1).shuffle(predictions)
     alone = CONFIG.model_copy(update={"workers": 1})
     assert score_predictions(evaluation_set, predictions, alone) == expected
+
+
+def test_files_of_verdicts_are_the_same_bytes(evaluation_set, tmp_path):
+    sql = {
+        "count": "SELECT COUNT(*) FROM head, range(9000000) AS r(i) WHERE i * age = 3",
+        "list": "SELECT name, random() FROM head",
+        "order": "SELECT name FROM head WHERE age > 56 ORDER BY 1 - age",
+        "group": "SELECT nme FROM head",
+    }
+    predictions = [make_prediction(n, sql[n]) for n in sql]
+    config = CONFIG.model_copy(update={"query_timeout_s": 0.2})
+    files = set()
+    for number, workers in enumerate((1, 2, 8, 2, 2)):
+        settings = config.model_copy(update={"workers": workers})
+        path = tmp_path / f"{number}.jsonl"
+        write_jsonl(path, score_predictions(evaluation_set, predictions, settings))
+        files.add(path.read_bytes())
+    assert len(files) == 1
 
 
 def test_arms_together_get_what_each_gets_alone(evaluation_set):

@@ -1,3 +1,6 @@
+import sys
+import time
+
 import pytest
 
 from sql_ft.errors import SqlTranslationError
@@ -52,6 +55,51 @@ def test_deep_trees_are_a_syntax_error_not_a_crash():
         with pytest.raises(SqlTranslationError) as caught:
             guard.parse_one(sql, "duckdb")
         assert caught.value.status == "syntax"
+
+
+def test_what_a_parser_would_chew_on_for_long_is_refused_at_once():
+    for sql in (
+        " UNION ALL ".join(["SELECT a FROM t"] * 500),
+        " UNION ".join(["SELECT " + "a, " * 300 + "a FROM t"] * 40),
+        " UNION ALL ".join(["FROM t"] * 500),
+        "SELECT a FROM t WHERE a IN (" + "1, " * 20_000 + "1)",
+    ):
+        began = time.process_time()
+        with pytest.raises(SqlTranslationError) as caught:
+            guard.parse_one(sql, "duckdb")
+        assert caught.value.status == "syntax"
+        assert time.process_time() - began < 2.0
+
+
+def test_the_same_depth_is_allowed_to_every_caller():
+    def ask(sql, frames):
+        if frames:
+            return ask(sql, frames - 1)
+        try:
+            guard.parse_one(sql, "duckdb")
+        except SqlTranslationError as error:
+            return error.status
+        return "ok"
+
+    for depth in (10, 55, 60, 61):
+        sql = "SELECT " + "(" * depth + "1" + ")" * depth
+        limit = sys.getrecursionlimit()
+        assert {ask(sql, frames) for frames in (0, 300, 700)} == {"ok" if depth < 61 else "syntax"}
+        assert sys.getrecursionlimit() == limit
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM information_schema.tables",
+        "SELECT a FROM t WHERE EXISTS (SELECT * FROM pg_catalog.pg_class)",
+        "SELECT * FROM SQLITE_MASTER",
+    ],
+)
+def test_catalogs_are_no_tables(sql):
+    with pytest.raises(SqlTranslationError) as caught:
+        guard.parse_one(sql, "duckdb")
+    assert caught.value.status == "unknown_table"
 
 
 def test_messages_carry_no_terminal_codes():
