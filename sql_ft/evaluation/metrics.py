@@ -73,7 +73,7 @@ class ArmSummary:
         mean_completion_tokens: None if predictions were not given.
         failures: ``error:<status>`` or ``wrong_result:<reason>`` → count, most first.
         slices: Tag → value of the tag → rate of right answers.
-        canonical_match: Share that is the gold in other letters (see `canonical`); None if
+        canonical_match: Share that is the gold in other letters (see `canonical_key`); None if
             it was not looked at.
         failure_examples: Kind of failure → ids of its first samples.
         excluded_examples: Reason → ids of the first samples set aside for it.

@@ -17,6 +17,9 @@ from sql_ft.execution.compare import MatchRules, compare_results
 from sql_ft.execution.dialect import translate
 from sql_ft.records import ExecutionResult, ExecutionStatus, Outcome, Prediction, Verdict
 
+SAME_SQL = "same_sql"
+"""Reason of a verdict on a prediction that is the gold in another spelling."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -118,7 +121,7 @@ def _rule_unexecuted(
     if same_query:
         head = _head(item.gold_results[_telling_database(item)])
         return Ruling(
-            Outcome.CORRECT, ExecutionStatus.OK, "same_sql", translated.sql, adheres, (head, head)
+            Outcome.CORRECT, ExecutionStatus.OK, SAME_SQL, translated.sql, adheres, (head, head)
         )
     return Open(translated.sql, adheres)
 

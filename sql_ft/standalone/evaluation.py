@@ -10,20 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from sql_ft.config import DataConfig, EvaluationConfig
-from sql_ft.errors import ConfigError, SqlTranslationError
-from sql_ft.evaluation.canonical import canonical_key
-from sql_ft.evaluation.evalset_storage import (
-    EvaluationItem,
-    EvaluationSet,
-    load_evaluation_set,
-)
+from sql_ft.errors import ConfigError
+from sql_ft.evaluation.evalset_storage import EvaluationSet, load_evaluation_set
 from sql_ft.evaluation.evaluator import score_predictions
 from sql_ft.evaluation.metrics import ArmSummary, summarize
 from sql_ft.evaluation.report_data import ReportData, build_report_data
 from sql_ft.evaluation.report_html import render_html
 from sql_ft.evaluation.rules import engine_versions, evaluator_hash
+from sql_ft.evaluation.rulings import SAME_SQL
 from sql_ft.evaluation.sql_features import slice_golds
-from sql_ft.execution.dialect import parse_query
 from sql_ft.records import Prediction, Verdict
 from sql_ft.standalone.predictions import PredictionFile, read_predictions
 from sql_ft.standalone.questions import build_set, load_questions, set_key
@@ -139,13 +134,7 @@ def evaluate(
     by_id = {prediction.sample_id: prediction for prediction in file.predictions}
     samples = [item.sample for item in evaluation_set.entries]
     slices = slice_golds(samples, evaluation_set.dialect)
-    # Equal keys mean equal results, so only what was found right can match.
-    right = {verdict.sample_id for verdict in verdicts if verdict.correct}
-    canonical = {
-        item.sample.id: item.sample.id in right
-        and is_canonical_match(item, by_id[item.sample.id], config)
-        for item in evaluation_set.items
-    }
+    canonical = {verdict.sample_id: verdict.reason == SAME_SQL for verdict in verdicts}
     summary = summarize(
         verdicts,
         file.predictions if file.has_lengths else None,
@@ -248,28 +237,6 @@ def as_built(config: EvaluationConfig, evaluation_set: EvaluationSet) -> Evaluat
     """The settings, with those that a frozen set has fixed."""
     fixed = {"dialect": evaluation_set.dialect, "distinct": evaluation_set.distinct}
     return config.model_copy(update=fixed)
-
-
-def is_canonical_match(
-    item: EvaluationItem, prediction: Prediction, config: EvaluationConfig
-) -> bool:
-    """True if the prediction is the gold in other letters; see `canonical_key`."""
-    gold, predicted = item.sample.gold_sql, prediction.predicted_sql
-    if gold.split() == predicted.split():
-        return True
-    if item.schema is None:
-        return False
-    try:
-        keys = [
-            canonical_key(
-                parse_query(sql, item.schema, config.dialect, distinct=config.distinct),
-                item.schema,
-            )
-            for sql in (gold, predicted)
-        ]
-    except (SqlTranslationError, RecursionError):
-        return False
-    return keys[0] == keys[1]
 
 
 def _facts(evaluation_set: EvaluationSet, config: EvaluationConfig, origin: str) -> dict[str, str]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sql_ft.evaluation.canonical import canonical_key
+from sql_ft.execution.canonical_key import canonical_key
 from sql_ft.execution.dialect import parse_query
 from sql_ft.execution.schema import parse_schema
 
