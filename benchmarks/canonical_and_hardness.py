@@ -61,9 +61,8 @@ def compare_pairs(spider: Path, verdicts: Path) -> None:
         same = CanonicalGold(gold.sql, schema).equals(predicted.sql, predicted.tree)
         seconds += time.perf_counter() - start
         seen["match" if same else "no match"] += 1
-        if same:
-            if pair["ts"] == "false":
-                told_apart.append(pair)
+        if same and pair["ts"] == "false":
+            told_apart.append(pair)
     milliseconds = 1000 * seconds / len(pairs)
     print(f"\npairs {len(pairs)}, {milliseconds:.1f} ms each beside translation")
     for name, count in sorted(seen.items()):
