@@ -27,7 +27,10 @@ DATABASES = (
 )
 # (gold, prediction): right by execution, in other words; wrong on the second database only.
 HONEST = (
-    ("SELECT a FROM t WHERE a > 1 ORDER BY a", "SELECT a FROM t WHERE a >= 1 AND a <> 1 ORDER BY a"),
+    (
+        "SELECT a FROM t WHERE a > 1 ORDER BY a",
+        "SELECT a FROM t WHERE a >= 1 AND a <> 1 ORDER BY a",
+    ),
     ("SELECT b FROM t", "SELECT DISTINCT b FROM t"),
 )
 
