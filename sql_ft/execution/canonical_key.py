@@ -11,6 +11,7 @@ sufficient test only: most queries that mean the same have different keys.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Iterator, Sequence
 
 from sqlglot import exp
@@ -23,6 +24,9 @@ _NEGATED: dict[type[exp.Expr], type[exp.Expr]] = {
     exp.GTE: exp.LT,
 }  # fmt: skip
 _SYMMETRIC = (exp.EQ, exp.NEQ, exp.Add, exp.Mul)
+# Nested BETWEENs double the work at each level, and a prediction is hostile input. Real
+# queries take some hundred steps; one that takes more is compared as written.
+_MAX_STEPS = 20_000
 
 
 class _UnsupportedError(Exception):
@@ -65,6 +69,7 @@ Ctes = dict[str, _Source]
 
 class _Writer:
     def __init__(self, schema: Schema) -> None:
+        self._steps = 0
         self.tables = {
             table.name.casefold(): tuple(c.name.casefold() for c in table.columns)
             for table in schema.tables
@@ -72,6 +77,7 @@ class _Writer:
 
     def query(self, node: exp.Expr, frames: Frames, ctes: Ctes) -> str:
         """Key of a SELECT or set operation."""
+        self._count_step()
         while isinstance(node, exp.Subquery | exp.Paren) and not _trailing(node):
             node = node.this
         ctes = self._with(node, frames, ctes)
@@ -80,6 +86,11 @@ class _Writer:
         if not isinstance(node, exp.Select):
             raise _UnsupportedError
         return self._select(node, frames, ctes)
+
+    def _count_step(self) -> None:
+        self._steps += 1
+        if self._steps > _MAX_STEPS:
+            raise _UnsupportedError
 
     def _with(self, node: exp.Expr, frames: Frames, ctes: Ctes) -> Ctes:
         clause = node.args.get("with_") or node.args.get("with")
@@ -92,7 +103,7 @@ class _Writer:
             names = tuple(n.casefold() for n in cte.alias_column_names) or self._outputs(
                 cte.this, ctes
             )
-            ctes[cte.alias.casefold()] = _Source(self.query(cte.this, frames, ctes), names)
+            ctes[cte.alias.casefold()] = _Source(_digest(self.query(cte.this, frames, ctes)), names)
         return ctes
 
     def _set_operation(self, node: exp.SetOperation, frames: Frames, ctes: Ctes) -> str:
@@ -192,7 +203,8 @@ class _Writer:
 
     def _source(self, item: exp.Expr, frames: Frames, ctes: Ctes) -> _Source:
         if isinstance(item, exp.Subquery):
-            return _Source(self.query(item.this, frames, ctes), self._outputs(item.this, ctes))
+            key = _digest(self.query(item.this, frames, ctes))
+            return _Source(key, self._outputs(item.this, ctes))
         if not isinstance(item, exp.Table) or not isinstance(item.this, exp.Identifier):
             raise _UnsupportedError
         name = item.name.casefold()
@@ -234,6 +246,7 @@ class _Writer:
 
     def expr(self, node: exp.Expr, frames: Frames, ctes: Ctes) -> str:
         """Key of an expression."""
+        self._count_step()
         if isinstance(node, exp.Paren | exp.Alias):
             return self.expr(node.this, frames, ctes)
         if isinstance(node, exp.Query):
@@ -337,6 +350,11 @@ class _Writer:
                 outer = (*frames[:depth], dataclasses.replace(frame, outputs={}))
                 return self.expr(frame.outputs[name], outer, ctes)
         raise _UnsupportedError
+
+
+def _digest(key: str) -> str:
+    """Short name of a nested query: CTEs that use the one before twice would double the text."""
+    return "query:" + hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _place(source: _Source, name: str) -> str:

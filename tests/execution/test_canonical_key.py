@@ -156,3 +156,18 @@ def test_different(a, b):
 def test_what_is_not_followed_equals_itself_only(sql):
     assert key(sql) == key(sql.replace("SELECT", "select"))
     assert key(sql) != key("SELECT name FROM head")
+
+
+def test_work_that_doubles_at_each_level_is_bounded():
+    """Either of these would take 2 ** 40 steps, or characters."""
+    chain = ", ".join(
+        [
+            "c0 AS (SELECT id FROM head)",
+            *(f"c{n} AS (SELECT a.id FROM c{n - 1} a JOIN c{n - 1} b ON 1)" for n in range(1, 40)),
+        ]
+    )
+    assert len(key(f"WITH {chain} SELECT id FROM c39")) < 10_000
+    ranges = "age"
+    for _ in range(40):
+        ranges = f"({ranges} BETWEEN 1 AND 2)"
+    assert key(f"SELECT id FROM head WHERE {ranges}").startswith("as written: ")
