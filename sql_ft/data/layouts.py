@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sql_ft.data.samples import sample_ids
 from sql_ft.data.sqlite_file import MAX_ROWS_PER_TABLE, read_sqlite
 from sql_ft.errors import DataError
 from sql_ft.execution.real import RealDatabase
-from sql_ft.records import Progress, Sample, content_hash
+from sql_ft.records import Progress, Sample
 
 _SUFFIXES = (".sqlite", ".db", ".sqlite3")
 
@@ -108,20 +108,18 @@ def _read(
         )
         if progress is not None:
             progress(done, len(names))
-    seen: Counter[str] = Counter()
+    cells = [(row["question"], contexts[str(row["db_id"])], row[gold_field]) for row in rows]
     samples = []
-    for index, row in enumerate(rows):
+    for index, (row, cell, id_) in enumerate(zip(rows, cells, sample_ids(cells), strict=True)):
         name = str(row["db_id"])
-        question, gold_sql, context = row["question"], row[gold_field], contexts[name]
-        base = content_hash([question, context, gold_sql])[:16]
-        seen[base] += 1
+        question, context, gold_sql = cell
         tags = {"index": str(index), "db_id": name}
         for field in ("question_id", "evidence", "difficulty"):
             if row.get(field) not in (None, ""):
                 tags[field] = str(row[field])
         samples.append(
             Sample(
-                id=base if seen[base] == 1 else f"{base}-{seen[base]}",
+                id=id_,
                 question=question,
                 context=context,
                 gold_sql=gold_sql,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,15 @@ def sample_id(question: str, context: str, gold_sql: str) -> str:
     return content_hash([question, context, gold_sql])[:16]
 
 
+def sample_ids(rows: Iterable[tuple[str, str, str]]) -> Iterator[str]:
+    """Yield `Sample.id` of each (question, context, gold_sql); repeats get ``-2``, ``-3`` …."""
+    seen: Counter[str] = Counter()
+    for row in rows:
+        base = sample_id(*row)
+        seen[base] += 1
+        yield base if seen[base] == 1 else f"{base}-{seen[base]}"
+
+
 def group_samples(
     rows: Sequence[Mapping[str, Any]],
     config: DataConfig,
@@ -59,15 +68,13 @@ def group_samples(
     else:
         groups = [str(row[config.group_column]) for row in rows]
         reasons = [""] * len(rows)
-    seen: Counter[str] = Counter()
+    cells = [(row[core[0]], row[core[1]], row[core[2]]) for row in rows]
     samples = []
-    for row, group in zip(rows, groups, strict=True):
-        question, context, gold_sql = (row[column] for column in core)
-        base = sample_id(question, context, gold_sql)
-        seen[base] += 1
+    for row, group, cell, id_ in zip(rows, groups, cells, sample_ids(cells), strict=True):
+        question, context, gold_sql = cell
         samples.append(
             Sample(
-                id=base if seen[base] == 1 else f"{base}-{seen[base]}",
+                id=id_,
                 question=question,
                 context=context,
                 gold_sql=gold_sql,
