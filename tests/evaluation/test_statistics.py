@@ -12,12 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sql_ft.evaluation.sign_flip import net_clusters, sign_flip_p
 from sql_ft.evaluation.statistics import (
     clustered_stderr,
     mcnemar_p,
-    net_clusters,
     paired_difference,
-    sign_flip_p,
     wilson_interval,
 )
 
