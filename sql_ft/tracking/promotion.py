@@ -16,6 +16,7 @@ from typing import Any, Literal
 from sql_ft.errors import ChampionChangedError
 from sql_ft.records import Decision, content_hash
 from sql_ft.tracking import registry
+from sql_ft.tracking.budget import spend_look
 from sql_ft.tracking.registry import CHAMPION, PREVIOUS, RegisteredVersion
 from sql_ft.tracking.runs import attach_run
 from sql_ft.tracking.store import Store, tracking_errors
@@ -58,6 +59,7 @@ def record_decision(
         The decision's id (16 hex digits).
 
     Raises:
+        BudgetChangedError: Another comparison has taken the decision's look meanwhile.
         TrackingError: The store does not answer or refused.
     """
     with lock or store.lock(champion_lock_name(name)):
@@ -73,6 +75,8 @@ def _record(
     history = decisions_of(current)
     if any(entry["id"] == decision_id for entry in history):
         return decision_id
+    # Before the record: a decision that stands on a level has paid for it.
+    spend_look(store, name, decision)
     entry = {
         "id": decision_id,
         "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -85,6 +89,8 @@ def _record(
         "evaluator_hash": decision.evaluator_hash,
         "run_id": run_id,
         "checks": values["checks"],
+        "look": values["look"],
+        "spends_look": values["spends_look"],
     }
     # The run first: what the version's page points to must exist.
     record = {**values, "id": decision_id, "at": entry["at"], "action": action, "version": version}
@@ -142,6 +148,7 @@ def set_champion(
     Raises:
         ChampionChangedError: Another version has become champion meanwhile; nothing was
             written.
+        BudgetChangedError: Another comparison has taken the decision's look meanwhile.
         TrackingError: The store does not answer or refused.
     """
     if not decision.promote:
