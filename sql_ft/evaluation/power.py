@@ -3,9 +3,9 @@
 A comparison of `n` questions on which the arms disagree with probability `discordance`
 has a mean difference with variance ``design_effect * (discordance - gain^2) / n``. The
 paired test rejects when the observed gain exceeds its critical value, whose spread is that
-of a null difference, ``design_effect * discordance / n``. The normal approximation with a
-continuity correction (sums of differences move in steps of two, so half a step is one
-question) agrees with simulation within a few points of power: see
+of a null difference, ``design_effect * discordance / n``, at the discordance drawn. The
+normal approximation of their difference, with a continuity correction (sums of differences
+move in steps of two, so half a step is one question), agrees with simulation: see
 `docs/design/error-budget.md` and `benchmarks/gate_power.py`.
 
 Sources:
@@ -99,9 +99,14 @@ def paired_test_power(
     if n < 1 or discordance <= 0.0 or alpha <= 0.0:
         return 0.0
     gain = min(gain, discordance)
-    critical = float(stats.norm.isf(alpha)) * math.sqrt(design_effect * discordance / n)
+    z = float(stats.norm.isf(alpha))
+    critical = z * math.sqrt(design_effect * discordance / n)
     distance = gain - 1.0 / n - critical
-    spread = math.sqrt(design_effect * max(discordance - gain * gain, 0.0) / n)
+    # The critical value moves with the discordant pairs that happen to be drawn, which are
+    # mostly gains: each of them counts for 1 - c, each loss for 1 + c (delta method).
+    c = z / (2.0 * math.sqrt(n * discordance / design_effect))
+    variance = discordance * (1.0 + c * c) - 2.0 * c * gain - (gain - c * discordance) ** 2
+    spread = math.sqrt(design_effect * max(variance, 0.0) / n)
     if spread == 0.0:
         return float(distance >= 0.0)
     return float(stats.norm.cdf(distance / spread))

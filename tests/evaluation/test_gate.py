@@ -462,7 +462,8 @@ def test_format_alone_is_not_progress():
             few_shot=few_shot, overlap=UNSEEN,
         )  # fmt: skip
 
-    decision = first("c" * 45 + "w" * 155)
+    # As good as three examples in the prompt: 22 other questions gained, 20 lost.
+    decision = first("w" * 20 + "c" * 42 + "w" * 138)
     assert "format alone is not progress" in refusal(decision, "beats_few_shot")
     assert first("c" * 60 + "w" * 140).promote
     other_rules = dataclasses.replace(shots, evaluator_hash="rules-2")
