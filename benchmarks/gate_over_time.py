@@ -116,13 +116,13 @@ POLICIES: dict[str, Decide] = {
     "fixed alpha 0.05": at_level(lambda state: 0.05),
     "fixed alpha 0.01": at_level(lambda state: 0.01),
     "LORD++": lord,
-    "two-stage, screen 0.1": two_stage(0.1, tail(0.5)),
+    "two-stage, screen 0.1": two_stage(0.1, tail(0.0)),
+    "two-stage, screen 0.3": two_stage(0.3, tail(0.0)),
     "even spending": spending(np.full(WEEKS, BUDGET / WEEKS), earns=False),
-    "front-loaded, even tail": spending(tail(0.0), earns=False),
-    "front-loaded, even tail, earns": spending(tail(0.0), earns=True),
-    "front-loaded, 1/k tail, earns": spending(tail(1.0), earns=True),
-    "front-loaded, 1/sqrt(k) tail": spending(CHOSEN, earns=False),
-    "the gate": spending(CHOSEN, earns=True),
+    "half first, 1/k": spending(tail(1.0), earns=True),
+    "half first, 1/sqrt(k)": spending(tail(0.5), earns=True),
+    "half first, rest evenly": spending(CHOSEN, earns=False),
+    "the gate: the same, earning": spending(CHOSEN, earns=True),
 }
 
 

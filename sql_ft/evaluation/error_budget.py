@@ -9,7 +9,7 @@ The budget bounds the chance of **any** false promotion instead:
   whatever the dependence between the looks, a champion that no candidate betters is
   replaced with a probability of at most the budget.
 * Spending is front-loaded: the first look of an epoch gets `first_look_share` of it, the
-  rest falls with the square root of the look's number.
+  others share the rest evenly.
 * A promotion earns a new budget: the next look is the first of a new epoch. This is
   alpha-investing (Foster and Stine 2008) with a pay-out equal to the initial wealth: false
   promotions are at most 5% of one plus all promotions, in expectation.
@@ -68,13 +68,7 @@ def look_alpha(number: int, policy: BudgetPolicy) -> float:
         return policy.error_budget
     if number == 1:
         return policy.error_budget * policy.first_look_share
-    weights = math.fsum(_weight(k) for k in range(2, policy.looks_per_set + 1))
-    rest = policy.error_budget * (1.0 - policy.first_look_share)
-    return rest * _weight(number) / weights
-
-
-def _weight(number: int) -> float:
-    return 1.0 / math.sqrt(number)
+    return policy.error_budget * (1.0 - policy.first_look_share) / (policy.looks_per_set - 1)
 
 
 def next_look(

@@ -81,7 +81,7 @@ def test_the_first_look_gets_half_and_a_promotion_earns_a_new_budget():
     first, second, third = spend(3, promoted={1})
     assert (first.number, first.alpha, first.left_after) == (1, 0.025, 0.025)
     assert second.number == 2
-    assert 0.001 < second.alpha < 0.002
+    assert second.alpha == pytest.approx(0.025 / 51)
     assert (third.number, third.alpha, third.spent_before) == (1, 0.025, 0.0)
     assert (third.sequence, third.set_look, third.looks_left) == (3, 3, 49)
 

@@ -493,7 +493,7 @@ def test_later_looks_need_more_evidence():
     assert first.metrics["paired"]["confidence"] == pytest.approx(0.95)
     second = against_champion(reference, contender, look=look_after(1))
     reason = refusal(second, "paired_test")
-    assert "not significant at 0.0015" in reason
+    assert "not significant at 0.00049" in reason
     assert "is found with 80% power" in reason
     assert second.spends_look
     assert second.metrics["paired"]["low"] <= 0.0  # the interval says what the test says

@@ -100,7 +100,7 @@ def test_two_decisions_cannot_stand_on_the_same_look(store, versions, run_id):
     assert issubclass(BudgetChangedError, ChampionChangedError)
     assert get_alias(store, name, "champion") is None
     assert decisions_of(get_version(store, name, second)) == []
-    assert decide(store, name, "l").look.alpha < 0.002
+    assert decide(store, name, "l").look.alpha < 0.001
 
 
 @pytest.mark.parametrize(
