@@ -47,7 +47,7 @@ def describe(version: RegisteredVersion, history: list[Entry]) -> str:
         f"run `{main['run_id']}` (`decisions/version-{version.version}-{main['id']}.json`) · "
         f"evaluation set `{main['evaluation_set_hash'][:12]}`\n",
     ]
-    lines += _check_table(main["checks"])
+    lines += check_table(main["checks"])
     others = [entry for entry in reversed(history) if entry is not main]
     if others:
         lines.append("\n#### Other decisions\n")
@@ -117,7 +117,8 @@ def _by(entry: Entry) -> str:
     return f" by {by}" if by and entry["action"] != "gate" else ""
 
 
-def _check_table(checks: list[dict[str, Any]]) -> list[str]:
+def check_table(checks: list[dict[str, Any]]) -> list[str]:
+    """Markdown rows of a decision's checks: mark, name, finding."""
     if not checks:
         return []
     rows = ["| | check | finding |", "|---|---|---|"]
