@@ -1,6 +1,7 @@
 """What must hold of a registry after a crash, and after the next run."""
 
 import collections
+import itertools
 
 from sql_ft.tracking.champion_move import last_move
 from sql_ft.tracking.decision_history import decisions_of
@@ -49,7 +50,7 @@ def check_settled(store: Store, name: str, champion: str) -> None:
             ]
             assert judged, f"version {version.version} was evaluated and not decided on"
     chain = [("", "")] + [(m["champion_version"], m["version"]) for m in champion_moves(versions)]
-    for (_, before), (replaced, _) in zip(chain, chain[1:], strict=False):
+    for (_, before), (replaced, _) in itertools.pairwise(chain):
         assert before == replaced, f"champions do not follow each other: {chain}"
     assert chain[-1][1] == champion
     model = read_model(store, name)

@@ -4,6 +4,7 @@
 """
 
 import collections
+import itertools
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,7 @@ def choose(writes: list[str]) -> list[int]:
     begins["promote"] = writes.index("set_registered_model_tag")
     edges = [begins["register"], begins["score"], begins["promote"], len(writes)]
     chosen: set[int] = {len(writes) - 1}
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in itertools.pairwise(edges):
         step = max((end - begin) / PER_STAGE, 1.0)
         chosen.update(min(begin + int(step * i), end - 1) for i in range(PER_STAGE))
     counts = collections.Counter(w for w in writes)
