@@ -90,6 +90,10 @@ class BudgetChangedError(ChampionChangedError):
     """Another comparison has taken the look that a decision counted on: decide again."""
 
 
+class WithdrawnVersionError(TrackingError):
+    """A person rolled back from this version; only a person may make it live again."""
+
+
 class EvaluationError(SqlFtError):
     """The evaluation set or its predictions cannot be used."""
 

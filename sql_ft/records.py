@@ -205,7 +205,8 @@ class Look(_Record):
         left_after: What is left of the budget after this look.
         looks_left: Looks after this one before the set must be renewed.
         renew: Why the set must be renewed before anything can be promoted; "" if not.
-        promoted: The decision that spent this look was a promotion.
+        promoted: The candidate was promoted on this look; known where looks are kept, and
+            False in the decision itself.
     """
 
     key: str

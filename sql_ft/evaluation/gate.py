@@ -133,7 +133,8 @@ def decide(
             "power": power,
             "slices": slice_metrics(compared),
         },
-        look=dataclasses.replace(look, promoted=failed is None),
+        # Whether it was promoted is known when it has been: see `tracking.budget`.
+        look=dataclasses.replace(look, promoted=False),
         spends_look=spends,
         hashes=dict(hashes or {}),
         seeds=dict(seeds or {}),

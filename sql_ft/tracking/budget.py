@@ -8,6 +8,7 @@ cannot be read is an error, so nothing is promoted on a budget nobody can see.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import re
@@ -62,9 +63,10 @@ def spend_look(store: Store, name: str, decision: Decision) -> bool:
             that the decision used is not its own.
         TrackingError: The store does not answer, or the budget cannot be read.
     """
-    look = decision.look
-    if look is None or not decision.spends_look:
+    if decision.look is None or not decision.spends_look:
         return False
+    # A person may have refused what the gate would have promoted.
+    look = dataclasses.replace(decision.look, promoted=decision.promote)
     looks = read_looks(store, name)
     for known in looks:
         if known.key == look.key:

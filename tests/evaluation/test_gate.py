@@ -488,7 +488,7 @@ def test_later_looks_need_more_evidence():
     assert first.promote
     assert first.look == Look(
         key=first.look.key, sequence=1, number=1, alpha=0.025, evaluation_set_hash="set-1",
-        set_look=1, spent_before=0.0, left_after=0.025, looks_left=51, promoted=True,
+        set_look=1, spent_before=0.0, left_after=0.025, looks_left=51,
     )  # fmt: skip
     assert first.metrics["paired"]["confidence"] == pytest.approx(0.95)
     second = against_champion(reference, contender, look=look_after(1))

@@ -48,7 +48,7 @@ def decide(store, name, key, *, promote=False, spends=True, asked="set-1", again
         reference_arm="champion" if against else "base",
         champion_version=against,
         evaluation_set_hash=asked,
-        look=dataclasses.replace(look, promoted=promote),
+        look=dataclasses.replace(look, promoted=False),
         spends_look=spends,
     )
 
