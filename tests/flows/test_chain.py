@@ -9,6 +9,7 @@ from sql_ft.config import RunConfig
 from sql_ft.records import Decision
 from sql_ft.tracking.promotion import decisions_of
 from sql_ft.tracking.registry import get_alias, list_versions
+from sql_ft.tracking.scores import read_scores, scores_of
 from sql_ft.tracking.store import prepare_store
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -65,3 +66,12 @@ def test_chain_registers_judges_and_keeps_a_worthless_adapter_out(
     assert all(answer["cached"] for answer in again["answers"].values())
     assert len(list_versions(store, name)) == 1
     assert again["decision"]["reason"] == decision.reason
+    # Found again is counted, not repeated; the verdicts are kept for `sql-ft diff`.
+    (entry,) = decisions_of(list_versions(store, name)[0])
+    assert entry["count"] == 2
+    (score,) = scores_of(list_versions(store, name)[0])
+    assert score.evaluation_set_hash == again["evaluation_set"]["hash"]
+    assert score.n_scored == again["evaluation_set"]["n_scored"]
+    questions = read_scores(store, score)
+    assert len(questions) == again["evaluation_set"]["n"]
+    assert all(row.question for row in questions)
