@@ -49,7 +49,8 @@ def read_runs(states: list[Path]) -> dict[str, Arm]:
             if answers in seen:
                 continue
             seen.add(answers)
-            name = f"{verdicts[0].arm} of {state.parent.name or state.name}"
+            folder = state.parent.name or state.name
+            name = f"{verdicts[0].arm} of {folder} ({path.stem[:4]})"
             arms[name] = {
                 v.sample_id: (v.correct, v.schema_group)
                 for v in verdicts

@@ -140,7 +140,7 @@ def _rate_check(
     after = [bool(getattr(v, field)) for v in pairs.candidate]
     totals = cluster_totals(paired_values(before, after), pairs.groups)
     passed = shifted_p(totals, -_exact(margin)) <= config.guardrail_alpha
-    bound = -flip_interval(totals, 1.0 - 2.0 * config.guardrail_alpha)[0]
+    bound = 0.0 - flip_interval(totals, 1.0 - 2.0 * config.guardrail_alpha)[0]
     n = len(before)
     return Check(
         name,
