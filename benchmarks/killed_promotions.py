@@ -15,9 +15,7 @@ from __future__ import annotations
 
 import argparse
 import collections
-import os
 import random
-import signal
 import sys
 import tempfile
 import time
@@ -94,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             number += 1
             process = start(number)
             time.sleep(chance.uniform(0.0, max(durations[-5:])))
-            os.kill(process.pid, signal.SIGKILL)
+            process.kill()
             process.join()
             if process.exitcode == 0:
                 late += 1
