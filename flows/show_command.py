@@ -70,7 +70,7 @@ def _facts(story: VersionStory) -> Table:
     if decision is not None:
         against = decision["champion_version"]
         facts += [
-            ("why", f"{_word(decision)}: {decision['reason']}"),
+            ("why", f"{_word(decision)}: {decision['reason'].removeprefix('promoted: ')}"),
             ("decided", f"{_when(decision)} by {_who(decision)}"),
             ("against", f"version {against}" if against else f"the {decision['reference_arm']}"),
         ]

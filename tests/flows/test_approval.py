@@ -20,7 +20,6 @@ from sql_ft.tracking.store import Store, prepare_store
 from sql_ft.tracking.versions import aliases_of, get_version
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
-NAME = "sql-ft-tiny"
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +40,7 @@ def asked(registry, request, monkeypatch) -> tuple[Callable[[], dict[str, Any]],
 
     monkeypatch.setattr(approval, "_POLL_INTERVAL_S", 0.2)
     store, run_id = registry
-    name = request.node.name[:80]
+    name = request.node.name.translate(str.maketrans("[]", "--"))[:80]
     (version,) = make_versions(store, run_id, name, 1)
     timeout_s = getattr(request, "param", 60)
     config = RunConfig.model_validate(
@@ -68,7 +67,8 @@ def answer(flow_name: str, run_input: dict[str, Any]) -> tuple[threading.Thread,
     """Wait for the paused flow run and answer its form, as a reviewer in the UI does."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
-    from prefect.exceptions import ObjectNotFound
+    from prefect.client.schemas.sorting import FlowRunSort
+    from prefect.exceptions import PrefectHTTPStatusError
 
     seen: list[Any] = []
 
@@ -81,13 +81,15 @@ def answer(flow_name: str, run_input: dict[str, Any]) -> tuple[threading.Thread,
                     flow_run_filter=FlowRunFilter.model_validate(
                         {"state": {"type": {"any_": ["PAUSED"]}}}
                     ),
+                    limit=10,
+                    sort=FlowRunSort.START_TIME_DESC,
                 )
                 for run in runs:
                     keyset = run.state.state_details.run_input_keyset
                     try:
                         form = client.read_flow_run_input(run.id, keyset["schema"])
                         text = client.read_flow_run_input(run.id, keyset["description"])
-                    except (KeyError, ObjectNotFound, Exception):
+                    except PrefectHTTPStatusError:  # paused, and the form not yet saved
                         continue
                     seen.extend([form, text])
                     # An answer that does not fit the form leaves the run paused.
