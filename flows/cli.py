@@ -16,6 +16,7 @@ from rich.console import Console
 
 from flows.evalset_command import app as evalset_app
 from flows.evaluate_command import evaluate
+from flows.export_command import export
 from flows.logging_setup import (
     configure_process,
     hide_user_error_tracebacks,
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 
 app.command()(evaluate)
+app.command()(export)
 app.add_typer(evalset_app)
 
 
