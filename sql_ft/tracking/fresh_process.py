@@ -43,6 +43,7 @@ def answer_in_fresh_process(
     *,
     completions: bool = False,
     env: Mapping[str, str] | None = None,
+    python: str | Path = sys.executable,
     timeout_s: float = 1800.0,
 ) -> FreshAnswers:
     """Load a model in a new interpreter and ask it.
@@ -53,6 +54,7 @@ def answer_in_fresh_process(
         rows: Each with ``context`` and ``question``; none only loads the model.
         completions: Also return the whole texts (which are generated a second time).
         env: Further environment variables, e.g. ``SQL_FT_BASE_MODEL``.
+        python: Interpreter, e.g. of an environment without this project.
         timeout_s: Wall time allowed.
 
     Raises:
@@ -78,7 +80,7 @@ def answer_in_fresh_process(
         try:
             done = subprocess.run(
                 # -P: the script's folder must not shadow packages.
-                [sys.executable, "-P", str(script), str(request), str(reply)],
+                [str(python), "-P", str(script), str(request), str(reply)],
                 env=environment,
                 cwd=folder,
                 capture_output=True,

@@ -1,0 +1,117 @@
+"""What a server answers is what evaluation judged, where this checkout is not at hand."""
+
+import json
+import os
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bare_environment import make_bare_environment
+from lora_folder import make_lora_folder
+from small_training import make_samples
+
+from sql_ft.config import RunConfig
+from sql_ft.tracking.fresh_process import answer_in_fresh_process
+from sql_ft.tracking.registry import register_adapter
+from sql_ft.tracking.store import Store
+
+NAME = "served"
+
+
+@contextmanager
+def served(python: Path, uri: str, environment: dict[str, str], cwd: Path) -> Iterator[str]:
+    """Run `mlflow models serve` until the block ends; yield its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = cwd / "serve.log"
+    with log.open("w") as stream:
+        process = subprocess.Popen(
+            [
+                *(str(python), "-m", "mlflow", "models", "serve", "--model-uri", uri),
+                *("--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)),
+            ],
+            env=environment,
+            cwd=cwd,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                urllib.request.urlopen(f"{address}/ping", timeout=5).read()
+                break
+            except (urllib.error.URLError, OSError):
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.2)
+        yield address
+    finally:
+        # The server starts children; the session is theirs and ours alone.
+        os.killpg(process.pid, 9)
+        process.wait()
+
+
+def ask(address: str, payload: dict[str, Any]) -> Any:
+    request = urllib.request.Request(
+        f"{address}/invocations",
+        data=json.dumps(payload).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=120) as response:
+        return json.loads(response.read())
+
+
+@pytest.mark.slow
+def test_champion_over_http_and_as_pyfunc_without_the_checkout(
+    store: Store, config: RunConfig, run_id: str, tmp_path: Path, tiny_base: Path
+) -> None:
+    from sql_ft.generation.decode import Arm, generate_predictions
+
+    adapter = make_lora_folder(tmp_path / "adapter", tiny_base, seed=31)
+    version = register_adapter(store, run_id, adapter, NAME, config=config, verify=False)
+    store.client().set_registered_model_alias(NAME, "champion", version.version)
+    samples = make_samples(6)
+    judged = generate_predictions(config, samples, [Arm("candidate", adapter)])
+    completions = [p.completion for p in judged.predictions["candidate"]]
+    expected = [p.predicted_sql for p in judged.predictions["candidate"]]
+    rows = [{"context": s.context, "question": s.question} for s in samples]
+
+    python = make_bare_environment(tmp_path / "bare")
+    fresh = answer_in_fresh_process(
+        store, f"models:/{NAME}@champion", rows, completions=True, python=python
+    )
+    assert Path(fresh.code_root).name == "code"
+    assert not Path(fresh.code_root).is_relative_to(Path(__file__).parents[2])
+    assert list(fresh.completions) == completions
+    assert list(fresh.answers) == expected
+
+    environment = {
+        **os.environ,
+        "MLFLOW_TRACKING_URI": store.tracking_uri,
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONPATH": "",
+    }
+    with served(python, f"models:/{NAME}@champion", environment, tmp_path) as address:
+        assert ask(address, {"dataframe_records": rows}) == {"predictions": expected}
+        one = {
+            "dataframe_split": {
+                "columns": ["context", "question"],
+                "data": [[rows[2]["context"], rows[2]["question"]]],
+            }
+        }
+        assert ask(address, one) == {"predictions": expected[2:3]}
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            ask(address, {"dataframe_records": [{"question": "no context"}]})
+        assert refused.value.code == 400
+        assert "context" in refused.value.read().decode()
