@@ -27,6 +27,7 @@ from tasks.promote import apply_decision, decide
 from tasks.register import register_adapter
 from tasks.report import publish_report
 from tasks.sample import resolve_base, sample_dataset, sample_key
+from tasks.serve_check import check_champion, check_served
 from tasks.stage_state import is_complete
 from tasks.train import train_adapter, training_key
 
@@ -106,7 +107,15 @@ def _judge(
         answers = generate_predictions(config, base, dataset, candidate, champion)
         verdicts = score_predictions(config, evaluation_set, answers)
         decided = decide(config, evaluation_set, dataset, answers, verdicts, candidate, champion)
-        if apply_decision(config, run_id, decided["decision"], candidate, champion):
+        decision = decided["decision"]
+        if decision["promote"]:
+            decision = check_served(config, dataset, answers, decision, candidate)
+        if apply_decision(config, run_id, decision, candidate, champion):
+            if decision["promote"]:
+                decision = check_champion(
+                    config, run_id, dataset, answers, decision, candidate, champion
+                )
+            decided["decision"] = decision
             return {
                 **decided,
                 "evaluation_set": evaluation_set,

@@ -169,6 +169,50 @@ def set_champion(
     return True
 
 
+def withdraw_champion(
+    store: Store,
+    name: str,
+    version: str,
+    decision: Decision,
+    *,
+    give_back_to: str | None,
+    run_id: str,
+    lock: AbstractContextManager[Any] | None = None,
+) -> bool:
+    """Take the alias off a version that turned out not to be what was judged.
+
+    Args:
+        store: From `prepare_store`.
+        name: Registered model.
+        version: The champion that is withdrawn.
+        decision: Why; a refusal, recorded like any other.
+        give_back_to: The champion before it; None removes the alias.
+        run_id: Run that promoted it.
+        lock: As in `set_champion`.
+
+    Returns:
+        True if the alias moved, False if another version was champion already: then the
+        refusal is recorded and nothing moves.
+
+    Raises:
+        TrackingError: The store does not answer or refused.
+    """
+    if decision.promote:
+        raise ValueError("a promotion cannot withdraw the champion")
+    with lock or store.lock(champion_lock_name(name)):
+        champion = registry.get_alias(store, name, CHAMPION)
+        _record(store, name, version, decision, run_id, "rollback")
+        if champion is None or champion.version != version:
+            return False
+        with tracking_errors(f"cannot take the champion of {name!r} back", store):
+            if give_back_to is None:
+                store.client().delete_registered_model_alias(name, CHAMPION)
+            else:
+                store.client().set_registered_model_alias(name, CHAMPION, give_back_to)
+    logger.error("version %s of %s is no longer the champion: %s", version, name, decision.reason)
+    return True
+
+
 def champion_lock_name(name: str) -> str:
     """Name of the lock that every move of the champion holds."""
     return f"champion-{name}"
