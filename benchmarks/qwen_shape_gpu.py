@@ -218,8 +218,9 @@ def merge_and_compare(
     config: RunConfig, uri: str, out: Path, samples: list[Sample]
 ) -> dict[str, Any]:
     """Export the version as merged weights; how many answers differ."""
-    from sql_ft.tracking.export import export_merged, find_version
+    from sql_ft.tracking.export import export_merged
     from sql_ft.tracking.store import prepare_store
+    from sql_ft.tracking.versions import find_version
 
     store = prepare_store(config.resolved_tracking_uri, config.state_path)
     name, _, number = uri.removeprefix("models:/").rpartition("/")

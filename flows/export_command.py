@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.options import ConfigOption, SetOption, VerboseOption
-from sql_ft.config import RunConfig, load_config
-from sql_ft.errors import ConfigError, TrackingError
+from flows.registry_access import VersionArgument, open_registry
+from sql_ft.config import RunConfig
+from sql_ft.errors import ConfigError
 
 if TYPE_CHECKING:
     from sql_ft.records import Sample
     from sql_ft.tracking.export import Exported
-
-_SQLITE = "sqlite:///"
 
 
 class Dtype(StrEnum):
@@ -29,7 +28,7 @@ class Dtype(StrEnum):
 
 
 def export(
-    version: Annotated[str, typer.Argument(help="Version number, or alias, e.g. champion.")],
+    version: VersionArgument,
     out: Annotated[Path, typer.Option(help="New or empty folder.")],
     merged: Annotated[
         bool, typer.Option("--merged", help="Whole weights with the adapter in them.")
@@ -52,27 +51,23 @@ def export(
     verbose: VerboseOption = False,
 ) -> None:
     """Write a registered version to a folder, and perhaps push it to a hub."""
-    settings = load_config(config, set_ or ())
-    from flows.logging_setup import configure_process
-
-    configure_process(verbose)
-    require_registry(settings)
+    access = open_registry(config, set_, verbose=verbose)
     from rich.console import Console
 
     from flows.terminal_progress import show_stages
-    from sql_ft.tracking.export import check_out, export_adapter, export_merged, find_version
-    from sql_ft.tracking.store import prepare_store
+    from sql_ft.tracking.export import check_out, export_adapter, export_merged
+    from sql_ft.tracking.versions import find_version
 
     check_out(out)
-    store = prepare_store(settings.resolved_tracking_uri, settings.state_path)
-    found = find_version(store, settings.tracking.registered_model_name, version)
+    store = access.store
+    found = find_version(store, access.name, version)
     if merged:
         with show_stages(Console(stderr=True)) as progress:
             exported = export_merged(
                 store,
                 found,
                 out,
-                questions=read_questions(settings, questions),
+                questions=read_questions(access.config, questions),
                 dtype=dtype.value,
                 progress=lambda done, total: progress("comparing answers", done, total),
             )
@@ -89,21 +84,6 @@ def export(
             private=not public,
         )
         Console(soft_wrap=True).print(f"pushed    {address}", markup=False, highlight=False)
-
-
-def require_registry(settings: RunConfig) -> None:
-    """Reading must not create an empty registry where the user mistyped a folder.
-
-    Raises:
-        TrackingError: The local store does not exist.
-    """
-    uri = settings.resolved_tracking_uri
-    if uri.startswith(_SQLITE) and not Path(uri.removeprefix(_SQLITE)).exists():
-        raise TrackingError(
-            f"there is no registry at {uri}",
-            setting="state_dir (or MLFLOW_TRACKING_URI)",
-            expected="the state_dir of an earlier `sql-ft run`",
-        )
 
 
 def read_questions(settings: RunConfig, count: int) -> list[Sample]:

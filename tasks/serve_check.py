@@ -12,6 +12,7 @@ from prefect.logging import get_run_logger
 from sql_ft.config import RunConfig
 from sql_ft.records import Check, Decision, Sample, read_jsonl
 from tasks.evaluate import CANDIDATE
+from tasks.promote import refuse
 
 
 @task(name="check-served", tags=["promote", "registry"], timeout_seconds=1800)
@@ -27,12 +28,16 @@ def check_served(
     Returns:
         The decision with one check more; a refusal if an answer differs from the judged one.
     """
+    from sql_ft.tracking.fresh_process import end_kept_process
+
     logger = get_run_logger()
     version = candidate["version"]
     uri = f"models:/{config.tracking.registered_model_name}/{version}"
     check = _ask(config, dataset, answers, version, uri)
     logger.info("%s", check.detail)
-    return add_check(Decision.from_dict(decision), check).to_dict()
+    if config.promotion.require_approval or not check.passed:
+        end_kept_process()
+    return _with(Decision.from_dict(decision), check).to_dict()
 
 
 @task(name="check-champion", tags=["promote", "registry"], timeout_seconds=1800)
@@ -43,16 +48,16 @@ def check_champion(
     answers: dict[str, dict[str, Any]],
     decision: dict[str, Any],
     candidate: dict[str, Any],
-    champion: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """Load ``@champion`` after it moved; if it answers otherwise, give the alias back.
+    """Load ``@champion`` after it moved; if it answers otherwise, withdraw it.
 
     Returns:
-        The decision that holds now: the same, or a recorded refusal.
+        The decision that holds now: the same, or a refusal that the registry records.
     """
     from sql_ft.tracking.fresh_process import end_kept_process
-    from sql_ft.tracking.promotion import withdraw_champion
     from sql_ft.tracking.store import prepare_store
+    from sql_ft.tracking.withdrawal import withdraw_champion
+    from tasks.registry_lock import champion_lock
 
     logger = get_run_logger()
     name, version = config.tracking.registered_model_name, candidate["version"]
@@ -64,22 +69,24 @@ def check_champion(
         logger.info("%s", check.detail)
         return decision
     store = prepare_store(config.resolved_tracking_uri, config.state_path)
-    refused = add_check(Decision.from_dict(decision), check)
-    before = champion["version"] if champion else None
-    withdraw_champion(store, name, version, refused, give_back_to=before, run_id=run_id)
+    refused = _with(Decision.from_dict(decision), check)
     logger.error("%s", refused.reason)
+    withdraw_champion(
+        store,
+        name,
+        version,
+        refused,
+        run_id=run_id,
+        experiment=config.tracking.experiment,
+        lock=champion_lock(config, store),
+    )
     return refused.to_dict()
 
 
-def add_check(decision: Decision, check: Check) -> Decision:
-    """The decision with one check more; not promoted if that failed."""
-    checks = (*decision.checks, check)
-    if check.passed:
-        return dataclasses.replace(decision, checks=checks)
-    live = f"kept v{decision.champion_version}" if decision.champion_version else "not promoted"
-    return dataclasses.replace(
-        decision, promote=False, reason=f"{live}: {check.detail}", checks=checks
-    )
+def _with(decision: Decision, check: Check) -> Decision:
+    if not check.passed:
+        return refuse(decision, check.name, check.detail)
+    return dataclasses.replace(decision, checks=(*decision.checks, check))
 
 
 def _ask(

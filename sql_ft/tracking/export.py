@@ -21,18 +21,14 @@ from typing import Any, Literal
 
 from sql_ft.base_model import ResolvedModel, dequantize_fresh, load_base, pick_device
 from sql_ft.config import ModelConfig, RunConfig, parse_config
-from sql_ft.errors import ConfigError, TrackingError
+from sql_ft.errors import ConfigError
 from sql_ft.records import Prediction, Progress, Sample
 from sql_ft.tracking.export_card import write_card
-from sql_ft.tracking.registry import (
-    RegisteredVersion,
-    download_adapter,
-    get_alias,
-    list_versions,
-)
+from sql_ft.tracking.registry import download_adapter
 from sql_ft.tracking.served_base import locate_base
 from sql_ft.tracking.staging import TOKENIZER_FILES, folder_bytes
 from sql_ft.tracking.store import Store, tracking_errors
+from sql_ft.tracking.versions import RegisteredVersion
 
 logger = logging.getLogger(__name__)
 
@@ -63,41 +59,12 @@ class Exported:
     n_differing: int = 0
 
 
-def find_version(store: Store, name: str, reference: str) -> RegisteredVersion:
-    """Find a version by number (``3`` or ``v3``) or by alias.
-
-    Raises:
-        TrackingError: There is no such version; the message says what there is.
-    """
-    number = reference.removeprefix("v")
-    versions = list_versions(store, name)
-    if number.isdigit():
-        found = next((v for v in versions if v.version == number), None)
-    else:
-        found = get_alias(store, name, reference)
-    if found is not None:
-        return found
-    if not versions:
-        raise TrackingError(
-            f"there are no versions of {name!r} in {store.label}",
-            setting="tracking.registered_model_name",
-            expected="the name of a registered model; `sql-ft run` makes one",
-        )
-    aliases = sorted({alias for version in versions for alias in version.aliases})
-    raise TrackingError(
-        f"registered model {name!r} has no {'version' if number.isdigit() else 'alias'} "
-        f"{reference!r}",
-        expected=f"a version of {', '.join(v.version for v in reversed(versions[:20]))}, or one "
-        f"of the aliases {', '.join(aliases) or '(none set yet)'}",
-    )
-
-
 def export_adapter(store: Store, version: RegisteredVersion, out: Path) -> Exported:
     """Write the version's adapter as a PEFT folder with tokenizer and model card.
 
     Args:
         store: From `prepare_store`.
-        version: From `find_version`.
+        version: From `versions.find_version`.
         out: New or empty folder; it appears once everything is written.
 
     Raises:
@@ -125,7 +92,7 @@ def export_merged(
 
     Args:
         store: From `prepare_store`.
-        version: From `find_version`.
+        version: From `versions.find_version`.
         out: New or empty folder; it appears once everything is written.
         questions: Answered by the version as it is served, and by the written folder.
         dtype: Of the written weights; ``base``: that of the base's own files. The sum

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sql_ft.tracking.promotion import decisions_of
-from sql_ft.tracking.registry import RegisteredVersion
+from sql_ft.tracking.versions import RegisteredVersion
 
 CARD_FILE = "README.md"
 _PLAIN_BASES = ("bundled:",)

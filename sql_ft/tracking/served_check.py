@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from sql_ft.errors import ModelError
 from sql_ft.records import Check, Prediction, Sample
 from sql_ft.tracking.fresh_process import FreshProcess
-from sql_ft.tracking.registry import RegisteredVersion
+from sql_ft.tracking.versions import RegisteredVersion
 
 logger = logging.getLogger(__name__)
 

@@ -12,13 +12,14 @@ from lora_folder import make_lora_folder
 from safetensors import safe_open
 from small_training import make_samples
 
-from sql_ft.config import ModelConfig, RunConfig
+from sql_ft.config import RunConfig
 from sql_ft.data.chat import build_messages
 from sql_ft.errors import ConfigError, SqlFtError, TrackingError
-from sql_ft.tracking.export import check_out, export_adapter, export_merged, find_version
-from sql_ft.tracking.registry import RegisteredVersion, register_adapter, set_alias
+from sql_ft.tracking.export import check_out, export_adapter, export_merged
+from sql_ft.tracking.registry import register_adapter
 from sql_ft.tracking.runs import start_run
 from sql_ft.tracking.store import Store
+from sql_ft.tracking.versions import RegisteredVersion, find_version, set_alias
 from sql_ft.training.adapter import check_adapter, hash_adapter
 
 NAME = "exported"
@@ -116,9 +117,9 @@ def test_a_version_is_found_by_number_and_alias(store: Store, version: Registere
 @pytest.mark.parametrize(
     ("name", "reference", "message"),
     [
-        (NAME, "champion", "has no alias 'champion' .*one of the aliases candidate"),
-        (NAME, "99", "has no version '99' .*a version of 1"),
-        ("never-made", "champion", "there are no versions of 'never-made'"),
+        (NAME, "champion", "has no alias 'champion' .*alias: candidate"),
+        (NAME, "99", "has no version '99' .*versions 1"),
+        ("never-made", "champion", "no version of 'never-made' is registered"),
     ],
 )
 def test_what_is_not_there_is_named(
@@ -215,11 +216,10 @@ def test_pushing_while_offline_says_so(tmp_path: Path) -> None:
 
 
 def test_no_registry_is_an_error_and_none_is_made(tmp_path: Path) -> None:
-    from flows.export_command import require_registry
+    from flows.export_command import export
 
-    config = RunConfig(state_dir=str(tmp_path / "mistyped"), model=ModelConfig())
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         with pytest.raises(TrackingError, match=r"there is no registry at .*mistyped"):
-            require_registry(config)
+            export("champion", tmp_path / "out", set_=[f"state_dir={tmp_path / 'mistyped'}"])
     assert list(tmp_path.iterdir()) == []
