@@ -45,9 +45,10 @@ from sql_ft.evaluation.evaluator import score_arms
 from sql_ft.generation.decode import Arm, generate_predictions
 from sql_ft.generation.prediction_cache import read_predictions, write_predictions
 from sql_ft.records import Decision, Sample, Verdict, read_jsonl, write_jsonl
-from sql_ft.tracking.registry import RegisteredVersion, register_adapter
+from sql_ft.tracking.registry import register_adapter
 from sql_ft.tracking.runs import start_run
 from sql_ft.tracking.store import prepare_store
+from sql_ft.tracking.versions import RegisteredVersion
 from sql_ft.training.adapter import hash_adapter
 from sql_ft.training.trainer import train_adapter
 from tasks.promote import decide

@@ -99,7 +99,7 @@ def _ask(
     from sql_ft.evaluation.examples import EXAMPLES
     from sql_ft.generation.prediction_cache import read_predictions
     from sql_ft.tracking.fresh_process import kept_process
-    from sql_ft.tracking.registry import get_version
+    from sql_ft.tracking.versions import get_version
     from sql_ft.tracking.served_check import check_served
     from sql_ft.tracking.store import prepare_store
 
