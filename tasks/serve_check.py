@@ -99,9 +99,9 @@ def _ask(
     from sql_ft.evaluation.examples import EXAMPLES
     from sql_ft.generation.prediction_cache import read_predictions
     from sql_ft.tracking.fresh_process import kept_process
-    from sql_ft.tracking.versions import get_version
     from sql_ft.tracking.served_check import check_served
     from sql_ft.tracking.store import prepare_store
+    from sql_ft.tracking.versions import get_version
 
     store = prepare_store(config.resolved_tracking_uri, config.state_path)
     registered = get_version(store, config.tracking.registered_model_name, version)

@@ -29,7 +29,7 @@ def push_folder(folder: Path, repo_id: str, *, message: str, private: bool = Tru
     """
     import httpx
     from huggingface_hub import HfApi, constants, errors
-    from huggingface_hub.utils import validate_repo_id
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
     try:
         validate_repo_id(repo_id)

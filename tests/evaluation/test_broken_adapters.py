@@ -6,12 +6,11 @@ would have promoted what is `benchmarks/naive_gates.py`.
 
 from __future__ import annotations
 
-import importlib.util
 import random
 import re
 from collections import Counter
-from pathlib import Path
 
+import naive_gates as naive
 import pytest
 from verdict_factory import make_prediction
 
@@ -23,17 +22,8 @@ from sql_ft.evaluation.evaluator import score_predictions
 from sql_ft.evaluation.gate import Side, decide
 from sql_ft.evaluation.metrics import summarize
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "naive_gates.py"
 CONFIG = EvaluationConfig(databases_per_sample=2)
 N_ROWS = 80
-
-
-@pytest.fixture(scope="module")
-def naive():
-    spec = importlib.util.spec_from_file_location("naive_gates", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +108,7 @@ def reference(samples, evaluation_set):
     ],
 )
 def test_refused_with_its_reason(
-    behaviour, checks, reason, promoted_by, samples, evaluation_set, reference, naive
+    behaviour, checks, reason, promoted_by, samples, evaluation_set, reference
 ):
     answers = to_predictions(behaviour(samples), "candidate")
     candidate = make_side(evaluation_set, answers, adapter_hash="broken", version="1")
@@ -143,7 +133,7 @@ def test_refused_with_its_reason(
     assert promoted_by <= promoting, promoting
 
 
-def test_naive_scores_are_what_their_projects_compute(naive, evaluation_set):
+def test_naive_scores_are_what_their_projects_compute(evaluation_set):
     rows = [i for i in evaluation_set.items if i.gold_results[0].rows]
     listing = next(
         i

@@ -1,20 +1,13 @@
 """What a server answers is what evaluation judged, where this checkout is not at hand."""
 
-import json
 import os
-import socket
-import subprocess
-import time
 import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from bare_environment import make_bare_environment
 from lora_folder import BUNDLED_MODULES, make_lora_folder
+from model_server import ask, serving
 from small_training import make_samples
 
 from sql_ft.config import GenerationConfig, ModelConfig, RunConfig
@@ -24,53 +17,6 @@ from sql_ft.tracking.served_base import BASE_MODEL_VARIABLE
 from sql_ft.tracking.store import Store
 
 NAME = "served"
-
-
-@contextmanager
-def served(python: Path, uri: str, environment: dict[str, str], cwd: Path) -> Iterator[str]:
-    """Run `mlflow models serve` until the block ends; yield its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = cwd / "serve.log"
-    with log.open("w") as stream:
-        process = subprocess.Popen(
-            [
-                *(str(python), "-m", "mlflow", "models", "serve", "--model-uri", uri),
-                *("--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)),
-            ],
-            env=environment,
-            cwd=cwd,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + 120
-        while True:
-            try:
-                urllib.request.urlopen(f"{address}/ping", timeout=5).read()
-                break
-            except (urllib.error.URLError, OSError):
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < deadline, log.read_text()
-                time.sleep(0.2)
-        yield address
-    finally:
-        # The server starts children; the session is theirs and ours alone.
-        os.killpg(process.pid, 9)
-        process.wait()
-
-
-def ask(address: str, payload: dict[str, Any]) -> Any:
-    request = urllib.request.Request(
-        f"{address}/invocations",
-        data=json.dumps(payload).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=120) as response:
-        return json.loads(response.read())
 
 
 @pytest.mark.slow
@@ -121,7 +67,7 @@ def test_champion_over_http_and_as_pyfunc_without_the_checkout(
         "HF_HUB_OFFLINE": "1",
         **located,
     }
-    with served(python, f"models:/{NAME}@champion", environment, tmp_path) as address:
+    with serving(python, f"models:/{NAME}@champion", tmp_path, environment) as address:
         assert ask(address, {"dataframe_records": rows}) == {"predictions": expected}
         one = {
             "dataframe_split": {
