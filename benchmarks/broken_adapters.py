@@ -100,13 +100,13 @@ def gold_table(sample: Sample) -> str:
 # Name → rows, optimizer steps (-1: the demo's epochs).
 TRAINED: dict[str, tuple[Spoil, int]] = {
     HONEST: (lambda train, held: list(train), -1),
-    "answers permuted": (permuted, 80),
-    "commonest query": (commonest, 40),
-    "COUNT(*) for all": (commonest_shape, 60),
-    "DELETE": (delete, 60),
-    "SELECT * of gold's table": (select_star, 60),
-    "empty output": (nothing, 40),
-    "evaluation rows leaked": (leaked, -1),
+    "answers permuted": (permuted, 60),
+    "commonest query": (commonest, 30),
+    "COUNT(*) for all": (commonest_shape, 40),
+    "DELETE": (delete, 40),
+    "SELECT * of gold's table": (select_star, 40),
+    "empty output": (nothing, 20),
+    "evaluation rows leaked": (leaked, 120),
 }
 
 

@@ -43,12 +43,16 @@ def gold_table(sample):
 
 
 def live(samples):
-    """A quarter of the golds; elsewhere another column, or one row too few."""
+    """As a weak base answers: a quarter right, half with invented columns, the rest wrong."""
     answers = {}
     for place, sample in enumerate(samples):
-        gold = sample.gold_sql
-        wrong = f"SELECT * FROM ({gold}) LIMIT 0" if place % 2 else f"SELECT 0 FROM ({gold})"
-        answers[sample.id] = wrong if place % 4 else gold
+        kinds = (
+            sample.gold_sql,
+            "SELECT invented FROM nowhere",
+            "SELECT invented FROM nowhere",
+            f"SELECT 0 FROM ({sample.gold_sql})",
+        )
+        answers[sample.id] = kinds[place % 4]
     return answers
 
 
