@@ -15,9 +15,13 @@ def make_bare_environment(folder: Path) -> Path:
     folder that is added so, and an editable installation of this project is one of them.
     """
     venv.create(folder, with_pip=False, symlinks=True)
-    packages = sysconfig.get_paths({"base": str(folder), "platbase": str(folder)})["purelib"]
-    Path(packages, "dependencies.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
+    packages = sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)})
+    Path(packages, "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     python = folder / "bin" / "python"
+    # `mlflow models serve` starts it by this name, from PATH.
+    uvicorn = folder / "bin" / "uvicorn"
+    uvicorn.write_text(f"#!{python}\nfrom uvicorn.main import main\n\nmain()\n")
+    uvicorn.chmod(0o755)
     found = subprocess.run(
         [str(python), "-I", "-c", "import torch, mlflow, sql_ft"], capture_output=True, text=True
     )

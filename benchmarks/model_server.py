@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,8 @@ def serving(
                 *(str(python), "-m", "mlflow", "models", "serve", "--model-uri", uri),
                 *("--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)),
             ],
-            env=dict(env),
+            # MLflow starts `uvicorn` by name.
+            env={**env, "PATH": f"{Path(python).parent}{os.pathsep}{env.get('PATH', '')}"},
             cwd=folder,
             stdout=stream,
             stderr=subprocess.STDOUT,
@@ -55,7 +56,8 @@ def serving(
         yield address
     finally:
         # The server has children; they share the session, and nobody else does.
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 

@@ -29,7 +29,11 @@ NAME = "exported"
 def version(
     store: Store, tiny_base: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> RegisteredVersion:
+    from transformers import AutoTokenizer
+
     adapter = make_lora_folder(tmp_path_factory.mktemp("lora") / "adapter", tiny_base, seed=21)
+    # As training writes it: the class by name, which a folder without config.json needs.
+    AutoTokenizer.from_pretrained(tiny_base).save_pretrained(adapter)
     config = serving(tiny_base)
     with start_run(store, "export", name="train") as run:
         made = register_adapter(store, run.run_id, adapter, NAME, config=config, verify=False)
