@@ -100,13 +100,13 @@ def gold_table(sample: Sample) -> str:
 # Name → rows, optimizer steps (-1: the demo's epochs).
 TRAINED: dict[str, tuple[Spoil, int]] = {
     HONEST: (lambda train, held: list(train), -1),
-    "answers permuted": (permuted, 60),
-    "commonest query": (commonest, 30),
-    "COUNT(*) for all": (commonest_shape, 40),
-    "DELETE": (delete, 40),
-    "SELECT * of gold's table": (select_star, 40),
-    "empty output": (nothing, 20),
-    "evaluation rows leaked": (leaked, 120),
+    "answers permuted": (permuted, 40),
+    "commonest query": (commonest, 20),
+    "COUNT(*) for all": (commonest_shape, 25),
+    "DELETE": (delete, 25),
+    "SELECT * of gold's table": (select_star, 30),
+    "empty output": (nothing, 12),
+    "evaluation rows leaked": (leaked, 90),
 }
 
 
@@ -176,12 +176,21 @@ class Chain:
         return folder / "adapter"
 
     def register(self, name: str) -> RegisteredVersion | str:
-        """Register as the flow does; what was wrong if that was refused."""
+        """Register as the flow does; what was wrong if that was refused.
+
+        What was just trained loads: it is loaded to answer. Only changed weights are put
+        through the fresh process.
+        """
         adapter = self.adapter(name)
         try:
             with start_run(self.store, "broken-adapters", name=name) as run:
                 return register_adapter(
-                    self.store, run.run_id, adapter, "broken-adapters", config=self.config
+                    self.store,
+                    run.run_id,
+                    adapter,
+                    "broken-adapters",
+                    config=self.config,
+                    verify=name in CHANGED,
                 )
         except SqlFtError as error:
             return str(error.message.splitlines()[-1]).replace(str(adapter), "adapter")
