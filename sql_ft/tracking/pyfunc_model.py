@@ -87,6 +87,7 @@ class SqlAnswers:
         """Return what the model writes to every row, before SQL is taken out of it."""
         from sql_ft.base_model import stop_ids
         from sql_ft.data.chat import encode_prompt
+        from sql_ft.errors import ModelError
         from sql_ft.generation.greedy import decode_all
         from sql_ft.records import Sample
 
@@ -102,9 +103,17 @@ class SqlAnswers:
             )
             for position, row in enumerate(rows)
         ]
+        prompts = [encode_prompt(self._tokenizer, sample) for sample in samples]
+        room = self._model.config.max_position_embeddings - self._generation.max_new_tokens
+        for number, prompt in enumerate(prompts):
+            if len(prompt) > room:
+                raise ModelError(
+                    f"the prompt of row {number} has {len(prompt)} tokens",
+                    expected=f"at most {room}: the model's context less the answer",
+                )
         decoded = decode_all(
             self._model,
-            [encode_prompt(self._tokenizer, sample) for sample in samples],
+            prompts,
             max_new_tokens=self._generation.max_new_tokens,
             batch_size=self._generation.batch_size,
             stop_ids=stop_ids(self._tokenizer),
