@@ -60,6 +60,7 @@ def _facts(story: VersionStory) -> Table:
     from rich.table import Table
     from rich.text import Text
 
+    from sql_ft.tracking.decision_history import shown_time
     from sql_ft.tracking.history_tables import from_ms
 
     version, decision, tags = story.version, story.decision, story.version.tags
@@ -90,7 +91,7 @@ def _facts(story: VersionStory) -> Table:
         (
             "scored",
             f"{score.execution_accuracy:.3f} on {score.n_scored} questions of set "
-            f"{score.evaluation_set_hash[:12]} ({score.at})",
+            f"{score.evaluation_set_hash[:12]} ({shown_time(score.at)})",
         )
         for score in story.scores
     ]
@@ -148,6 +149,8 @@ def _who(entry: Entry) -> str:
 
 
 def _when(entry: Entry) -> str:
+    from sql_ft.tracking.decision_history import shown_time
+
     count = entry.get("count", 1)
-    again = f" (found {count} times, last {entry['last_at']})" if count > 1 else ""
-    return f"{entry['at']}{again}"
+    again = f" (found {count} times, last {shown_time(entry['last_at'])})" if count > 1 else ""
+    return f"{shown_time(entry['at'])}{again}"

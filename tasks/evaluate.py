@@ -91,6 +91,7 @@ def fetch_adapter(config: RunConfig, alias_or_version: str) -> dict[str, Any] | 
     """Download a registered adapter; None if the alias is not set."""
     from sql_ft.tracking.registry import download_adapter, get_alias
     from sql_ft.tracking.store import prepare_store
+    from sql_ft.training.adapter import is_empty_adapter
 
     store = prepare_store(config.resolved_tracking_uri, config.state_path)
     name = config.tracking.registered_model_name
@@ -109,6 +110,8 @@ def fetch_adapter(config: RunConfig, alias_or_version: str) -> dict[str, Any] | 
         "path": str(fetched.path),
         "version": version.version,
         "adapter_hash": version.adapter_hash,
+        "empty": is_empty_adapter(fetched.path),
+        "train_hash": version.tags.get("train_hash", ""),
         "base_label": version.tags["base_model"],
         "base_revision": version.tags["base_revision"],
     }

@@ -37,8 +37,13 @@ Entry = dict[str, Any]
 
 
 def now_text() -> str:
-    """This moment, UTC, to the second."""
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    """This moment, UTC, to the millisecond: two moves in one second keep their order."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+
+
+def shown_time(at: str) -> str:
+    """A time as a person reads it: ``2026-11-24 13:05:12``, UTC."""
+    return at[:19].replace("T", " ")
 
 
 def decision_id(decision: Decision, run_id: str, action: Action) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sql_ft.tracking.decision_history import Entry, decisions_of, main_decision
+from sql_ft.tracking.decision_history import Entry, decisions_of, main_decision, shown_time
 from sql_ft.tracking.versions import CHAMPION, PREVIOUS, RegisteredModel, RegisteredVersion
 
 # MLflow's databases hold descriptions of 5,000 characters.
@@ -64,7 +64,9 @@ def describe_model(model: RegisteredModel, versions: Sequence[RegisteredVersion]
         lines = ["**Nothing is live:** no version has passed the gate yet."]
     else:
         last = next((m for m in reversed(moves) if m["version"] == live), None)
-        why = f" {last['at']}, {last['action']}: {_short(last['reason'])}" if last else ""
+        why = (
+            f" {shown_time(last['at'])}, {last['action']}: {_short(last['reason'])}" if last else ""
+        )
         lines = [f"**Live: version {live}** (alias `champion`).{why}"]
         if before and before in by_number:
             lines += [
@@ -81,7 +83,12 @@ def describe_model(model: RegisteredModel, versions: Sequence[RegisteredVersion]
         lines += ["\n| when (UTC) | champion | by | why |", "|---|---|---|---|"]
         for move in reversed(moves[-_MAX_MOVES:]):
             step = f"{move['champion_version'] or 'none'} → {move['version']}"
-            cells = (move["at"], step, f"{move['action']}{_by(move)}", _short(move["reason"]))
+            cells = (
+                shown_time(move["at"]),
+                step,
+                f"{move['action']}{_by(move)}",
+                _short(move["reason"]),
+            )
             lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
     return _clip("\n".join(lines))
 
@@ -108,8 +115,10 @@ def _word(entry: Entry) -> str:
 
 def _when(entry: Entry) -> str:
     count = entry.get("count", 1)
-    again = f" (and {count - 1} times more, last {entry['last_at']})" if count > 1 else ""
-    return f"{entry['at']}{again}"
+    again = (
+        f" (and {count - 1} times more, last {shown_time(entry['last_at'])})" if count > 1 else ""
+    )
+    return f"{shown_time(entry['at'])}{again}"
 
 
 def _by(entry: Entry) -> str:

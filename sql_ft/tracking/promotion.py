@@ -15,6 +15,7 @@ from typing import Any
 from sql_ft.errors import ChampionChangedError, WithdrawnVersionError
 from sql_ft.records import Decision
 from sql_ft.tracking import provenance
+from sql_ft.tracking.budget import spend_look
 from sql_ft.tracking.champion_move import (
     WITHDRAWN_TAG,
     clear_withdrawal,
@@ -71,10 +72,14 @@ def record_decision(
         The decision's id (16 hex digits).
 
     Raises:
+        BudgetChangedError: Another comparison has taken the decision's look meanwhile;
+            nothing was written.
         TrackingError: The store does not answer or refused.
     """
     with lock or store.lock(champion_lock_name(name)):
         settle(store, name)
+        # Before the record: a decision that stands on a level has paid for it.
+        spend_look(store, name, decision)
         return record(store, name, version, decision, run_id, action, moves=False)
 
 
@@ -108,6 +113,8 @@ def set_champion(
     Raises:
         ChampionChangedError: Another version has become champion meanwhile; nothing was
             written.
+        BudgetChangedError: Another comparison has taken the decision's look meanwhile;
+            nothing was written.
         WithdrawnVersionError: The gate asks for a version that a person rolled back from;
             nothing was written.
         TrackingError: The store does not answer or refused.
@@ -154,6 +161,7 @@ def move_champion(
             f"version {version} of {name!r} was withdrawn by a rollback: {withdrawn}",
             expected=f'sql-ft promote {version} --reason "…", if it is to be live again',
         )
+    spend_look(store, name, decision)
     move = {
         "from": current,
         "to": version,

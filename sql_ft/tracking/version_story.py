@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from sql_ft.tracking.champion_move import WITHDRAWN_TAG, last_move
-from sql_ft.tracking.decision_history import Entry, decisions_of, main_decision
+from sql_ft.tracking.decision_history import Entry, decisions_of, main_decision, shown_time
 from sql_ft.tracking.decision_page import champion_moves
 from sql_ft.tracking.history_tables import from_ms
 from sql_ft.tracking.scores import Score, scores_of
@@ -116,7 +116,7 @@ def _state(
     number = version.version
     made = [i for i, move in enumerate(moves) if move["version"] == number]
     if number == champion:
-        return f"live since {moves[made[-1]]['at']}" if made else "live"
+        return f"live since {shown_time(moves[made[-1]]['at'])}" if made else "live"
     if WITHDRAWN_TAG in version.tags:
         return f"withdrawn by a rollback: {version.tags[WITHDRAWN_TAG]}"
     if decision is None:
@@ -126,7 +126,8 @@ def _state(
     if made:
         after = moves[made[-1] + 1 :]
         if after:
-            return f"was live until {after[0]['at']}, replaced by version {after[0]['version']}"
+            until = shown_time(after[0]["at"])
+            return f"was live until {until}, replaced by version {after[0]['version']}"
         return "not live, although it was promoted last"
     return "not promoted"
 
@@ -136,8 +137,9 @@ def _warning(move: dict[str, Any] | None, champion: str, version: RegisteredVers
         return ""
     if move["state"] == "intended" and champion != move["to"]:
         return (
-            f"moving the champion to version {move['to']} was begun at {move['at']} and has not "
-            f"ended: version {champion or 'none'} is live. If no run is at work, run again"
+            f"moving the champion to version {move['to']} was begun at "
+            f"{shown_time(move['at'])} and has not ended: version {champion or 'none'} is live. "
+            "If no run is at work, run again"
         )
     if move["state"] == "done" and champion != move["to"]:
         return (
