@@ -17,7 +17,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import hashlib
 import json
+import logging
 import os
 import random
 import re
@@ -37,7 +39,6 @@ from rich.text import Text
 
 from sql_ft.base_model import load_tokenizer
 from sql_ft.config import RunConfig, load_config
-from sql_ft.data.overlap import measure_overlap
 from sql_ft.data.prepare import prepare_dataset
 from sql_ft.errors import SqlFtError
 from sql_ft.evaluation.evalset import build_evaluation_set
@@ -49,9 +50,10 @@ from sql_ft.tracking.registry import register_adapter
 from sql_ft.tracking.runs import start_run
 from sql_ft.tracking.store import prepare_store
 from sql_ft.tracking.versions import RegisteredVersion
-from sql_ft.training.adapter import hash_adapter
+from sql_ft.training.adapter import hash_adapter, is_empty_adapter
 from sql_ft.training.trainer import train_adapter
-from tasks.promote import decide
+from tasks import promote
+from tasks.evaluate import FEW_SHOT, few_shot_examples
 
 PRESET = Path(__file__).parents[1] / "deployments" / "configs" / "tiny.yaml"
 HONEST, AGAIN = "honest (control)", "the champion again"
@@ -199,7 +201,10 @@ class Chain:
         """Let one arm answer and have its answers executed; both are kept."""
         path = self.folder(name) / "predictions.jsonl"
         if not path.is_file():
-            made = generate_predictions(self.config, self.held, [Arm(name, adapter)])
+            data = {"train_path": self.prepared.train_path}
+            examples = few_shot_examples(self.config, data) if name == FEW_SHOT else ()
+            arm = Arm(name, adapter, examples)
+            made = generate_predictions(self.config, self.held, [arm])
             write_predictions(path, made.predictions[name], made.stats[name])
         if not self.verdicts(name).is_file():
             kept = read_predictions(path)
@@ -217,23 +222,26 @@ class Chain:
     def decide(self, name: str, live: str | None) -> Decision:
         """The flow's own decision about `name` while `live` (None: nothing) is champion."""
         reference = "champion" if live else "base"
-        arms = {reference: live or "base", "candidate": name}
+        arms = {"base": "base", "base_3shot": "base_3shot", "candidate": name}
+        if live:
+            arms[reference] = live
         train_path = self.folder(name) / "train.jsonl"
         if not train_path.is_file():
             train_path = self.folder(HONEST) / "train.jsonl"
-        overlap = measure_overlap(read_jsonl(train_path, Sample), self.held)
+        train_hash = hash_file(train_path)
         dataset = dataclasses.asdict(self.prepared)
-        dataset |= {
-            "train_path": str(train_path),
-            "profile": {**self.prepared.profile, "overlap": overlap},
-        }
-        decided = decide.fn(
+        dataset |= {"train_path": str(train_path), "train_hash": train_hash}
+        decided = promote.decide.fn(
             self.config,
-            {"path": str(self.work / "evalset"), "hash": self.evalset.hash},
+            {
+                "path": str(self.work / "evalset"),
+                "hash": self.evalset.hash,
+                "n_scored": len(self.evalset.items),
+            },
             dataset,
             {arm: self._answers(of) for arm, of in arms.items()},
             {arm: str(self.verdicts(of)) for arm, of in arms.items()},
-            self._facts(name),
+            {**self._facts(name), "train_hash": train_hash},
             self._facts(live) if live else None,
         )
         return Decision.from_dict(decided["decision"])
@@ -250,6 +258,7 @@ class Chain:
             "path": str(adapter),
             "version": str(1 + [*TRAINED, *CHANGED].index(name)),
             "adapter_hash": hash_adapter(adapter),
+            "empty": is_empty_adapter(adapter),
         }
 
     def others(self, name: str, live: str) -> dict[str, dict[str, Any]]:
@@ -268,6 +277,10 @@ class Chain:
 def _point(live: float, candidate: float) -> dict[str, Any]:
     promotes = point_estimate_promotes(live, candidate)
     return {"live": round(live, 4), "candidate": round(candidate, 4), "promotes": promotes}
+
+
+def hash_file(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 class _Silent:
@@ -318,7 +331,10 @@ def main() -> None:
     work = arguments.work_dir.resolve()
     config = load_config(PRESET, [f"state_dir={work / 'state'}", *arguments.set])
     chain = Chain(config, work)
-    chain.answer("base", None)
+    # Outside of a flow run there is no run's logger.
+    promote.get_run_logger = lambda: logging.getLogger("broken_adapters")  # type: ignore[assignment]
+    for arm in ("base", FEW_SHOT):
+        chain.answer(arm, None)
     chain.answer(HONEST, chain.adapter(HONEST))
     rows = []
     for name in arguments.only or [*TRAINED, *CHANGED]:
