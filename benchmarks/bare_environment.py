@@ -23,7 +23,14 @@ def make_bare_environment(folder: Path) -> Path:
     uvicorn.write_text(f"#!{python}\nfrom uvicorn.main import main\n\nmain()\n")
     uvicorn.chmod(0o755)
     found = subprocess.run(
-        [str(python), "-I", "-c", "import torch, mlflow, sql_ft"], capture_output=True, text=True
+        [
+            str(python),
+            "-I",
+            "-c",
+            "import importlib.util as u; assert u.find_spec('torch'); import sql_ft",
+        ],
+        capture_output=True,
+        text=True,
     )
     assert "No module named 'sql_ft'" in found.stderr, found.stderr
     return python

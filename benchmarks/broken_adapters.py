@@ -227,7 +227,7 @@ class Chain:
             arms[reference] = live
         train_path = self.folder(name) / "train.jsonl"
         if not train_path.is_file():
-            train_path = self.folder(HONEST) / "train.jsonl"
+            train_path = Path(self.prepared.train_path)
         train_hash = hash_file(train_path)
         dataset = dataclasses.asdict(self.prepared)
         dataset |= {"train_path": str(train_path), "train_hash": train_hash}

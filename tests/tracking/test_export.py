@@ -190,7 +190,7 @@ def test_pushing_to_a_hub(store: Store, version: RegisteredVersion, tmp_path: Pa
         assert f"{hub.endpoint}/team/adapter/commit/" in done.stdout
         assert "PEFT folder: the registered LoRA tensors, unchanged" in done.stdout
         (created,) = hub.created
-        assert created["private"] is True
+        assert created["visibility"] == "private"
         pushed = tmp_path / "pushed"
         pushed.mkdir()
         for name, data in hub.files["team/adapter"].items():

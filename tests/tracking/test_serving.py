@@ -33,7 +33,7 @@ def test_champion_over_http_and_as_pyfunc_without_the_checkout(
     )
     base = Path(resolve_model(config.model).path_or_id)
     adapter = make_lora_folder(
-        tmp_path / "adapter", base, seed=31, layers=10, scale=0.02, modules=BUNDLED_MODULES
+        tmp_path / "adapter", base, seed=31, layers=10, scale=0.003, modules=BUNDLED_MODULES
     )
     version = register_adapter(store, run_id, adapter, NAME, config=config, verify=False)
     store.client().set_registered_model_alias(NAME, "champion", version.version)
