@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from sql_ft.tracking.history import QueryResult
 
 RECENT = """
-SELECT d.at, d.version, d.action, CASE WHEN d.interrupted THEN 'interrupted'
+SELECT d.decided_at, d.version, d.action, CASE WHEN d.interrupted THEN 'interrupted'
     WHEN d.moved THEN 'champion' WHEN d.promote THEN 'promote' ELSE 'kept' END AS outcome,
-  d.count, round(d.gain, 3) AS gain, d.champion_version AS against, d.reason
-FROM decisions d ORDER BY d.at DESC, d.version DESC LIMIT 20
+  d.times, round(d.gain, 3) AS gain, d.champion_version AS against, d.reason
+FROM decisions d ORDER BY d.decided_at DESC, d.version DESC LIMIT 20
 """
 
 

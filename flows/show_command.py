@@ -144,8 +144,9 @@ def _word(entry: Entry) -> str:
 
 def _who(entry: Entry) -> str:
     who = {"gate": "the gate", "manual": "hand", "rollback": "a rollback"}
-    by = f" ({entry['by']})" if entry.get("by") and entry["action"] != "gate" else ""
-    return who.get(entry["action"], entry["action"]) + by
+    action = str(entry["action"])
+    by = f" ({entry['by']})" if entry.get("by") and action != "gate" else ""
+    return who.get(action, action) + by
 
 
 def _when(entry: Entry) -> str:

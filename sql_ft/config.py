@@ -182,7 +182,7 @@ class PromotionConfig(_Section):
         description="largest chance of any false promotion over looks_per_set looks",
     )
     first_look_share: float = Field(
-        0.5, gt=0.0, le=1.0, description="share of the budget that the first look gets"
+        0.5, gt=0.0, lt=1.0, description="share of the budget that the first look gets"
     )
     looks_per_set: int = Field(
         52, ge=1, le=10_000, description="looks before the evaluation set must be renewed"

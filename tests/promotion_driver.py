@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,19 @@ WRITES = ("create_", "set_", "delete_", "log_", "update_", "finalize_")
 
 
 def fork_context() -> ForkServerContext:
+    """Start the server that has imported all this; its processes are forked from it."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["promotion_driver"])
+    # The server of Python 3.11 does not take over sys.path before it imports.
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(Path(__file__).parent), before)))
+    try:
+        forkserver.ensure_running()
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
     return context
 
 

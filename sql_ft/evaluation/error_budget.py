@@ -97,19 +97,22 @@ def next_look(
             return look
     epoch = _current_epoch(ledger)
     on_this_set = sum(look.evaluation_set_hash == evaluation_set_hash for look in ledger)
+    # What another configuration spent is spent all the same.
+    used_up = len(epoch) >= policy.looks_per_set or (
+        math.fsum(look.alpha for look in epoch) >= policy.error_budget * (1.0 - 1e-9)
+    )
     renew = ""
-    if len(epoch) >= policy.looks_per_set and on_this_set:
+    if used_up and on_this_set:
         renew = (
             f"the error budget of {policy.error_budget:g} is used up after {len(epoch)} looks "
             "without a promotion"
         )
     elif on_this_set >= policy.looks_per_set:
         renew = f"this evaluation set has answered {on_this_set} looks"
-    elif len(epoch) >= policy.looks_per_set:
+    elif used_up:
         epoch = []
     spent_before = math.fsum(look.alpha for look in epoch)
     number = len(epoch) + 1
-    # What another configuration spent is spent all the same.
     left = max(0.0, policy.error_budget - spent_before)
     alpha = 0.0 if renew else min(look_alpha(number, policy), left)
     return Look(

@@ -176,14 +176,14 @@ def _first_look(reference: Side, candidate: Side, config: PromotionConfig) -> Lo
     )
 
 
-def _pair_with(other: Side | None, candidate: Side) -> Pairs | None:
+def _pair_with(other: Side | None, candidate: Side, confidence: float = 0.95) -> Pairs | None:
     """Pairs of the candidate and a further arm, judged on the same set by the same rules."""
     if other is None or (other.evaluation_set_hash, other.evaluator_hash) != (
         candidate.evaluation_set_hash,
         candidate.evaluator_hash,
     ):
         return None
-    return pair_verdicts(other.verdicts, candidate.verdicts)
+    return pair_verdicts(other.verdicts, candidate.verdicts, confidence)
 
 
 def _paired_checks(
@@ -238,7 +238,7 @@ def _few_shot_checks(
     name, level = "beats_few_shot", config.guardrail_alpha
     if few_shot is None:
         return [Check(name, NOT_COMPUTED, level, True, "no arm with examples was asked for")]
-    pairs = _pair_with(few_shot, candidate)
+    pairs = _pair_with(few_shot, candidate, 1.0 - 2.0 * level)
     if pairs is None:
         detail = "the base with examples answered other questions or under other rules"
         return [Check(name, NOT_COMPUTED, level, False, detail)]

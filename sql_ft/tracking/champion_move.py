@@ -91,7 +91,7 @@ def withdraw(store: Store, name: str, version: str, decision: Decision, run_id: 
     entry = new_entry(refusal, run_id, "withdrawal", by=provenance.user_name())
     set_version_tags(store, name, version, {WITHDRAWN_TAG: decision.reason})
     if history.find(entry["id"]) is None:
-        history.add(entry, moves=True)
+        history.add(entry, moves=False)
         write_history(store, name, get_version(store, name, version), history)
 
 

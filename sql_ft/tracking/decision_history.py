@@ -134,7 +134,9 @@ class DecisionHistory:
             moves: The champion moves by it: each move is an entry of its own.
         """
         for known in reversed(self.current):
-            if not moves and all(known.get(key) == entry.get(key) for key in _SAME):
+            if moves or known.get("interrupted"):
+                continue
+            if all(known.get(key) == entry.get(key) for key in _SAME):
                 known["count"] = known.get("count", 1) + 1
                 known["last_at"] = entry["at"]
                 known["also"] = [*known.get("also", ()), entry["id"]][-_MAX_IDS:]

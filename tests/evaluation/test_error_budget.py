@@ -34,7 +34,7 @@ def spend(n, *, policy=POLICY, sets="a", promoted=(), ledger=None):
 
 @given(
     st.floats(0.001, 0.4),
-    st.floats(0.01, 1.0),
+    st.floats(0.01, 0.99),
     st.integers(1, 300),
 )
 @settings(max_examples=100, deadline=None)
@@ -110,6 +110,15 @@ def test_after_the_last_look_the_set_must_be_renewed():
     # A set that was asked before is not new.
     mixed = spend(52, sets="ab")
     assert next_look(mixed, key="new", evaluation_set_hash="b", policy=POLICY).renew
+
+
+def test_a_budget_that_another_configuration_spent_is_used_up_until_the_set_is_renewed():
+    ledger = spend(3, policy=PromotionConfig(error_budget=0.2))
+    over = next_look(ledger, key="new", evaluation_set_hash="a", policy=POLICY)
+    assert over.alpha == 0.0
+    assert "used up after 3 looks" in over.renew
+    renewed = next_look(ledger, key="new", evaluation_set_hash="b", policy=POLICY)
+    assert (renewed.number, renewed.alpha) == (1, 0.025)
 
 
 def test_a_set_is_renewed_after_its_looks_even_where_candidates_were_promoted():

@@ -465,7 +465,11 @@ def test_format_alone_is_not_progress():
     # As good as three examples in the prompt: 22 other questions gained, 20 lost.
     decision = first("w" * 20 + "c" * 42 + "w" * 138)
     assert "format alone is not progress" in refusal(decision, "beats_few_shot")
-    assert first("c" * 60 + "w" * 140).promote
+    decision = first("c" * 60 + "w" * 140)
+    assert decision.promote
+    (check,) = [c for c in decision.checks if c.name == "beats_few_shot"]
+    assert "more than format" in check.detail
+    assert "at 90.00%" in check.detail  # the interval of a one-sided test at 0.05
     other_rules = dataclasses.replace(shots, evaluator_hash="rules-2")
     assert "under other rules" in refusal(
         first("c" * 60 + "w" * 140, other_rules), "beats_few_shot"

@@ -65,7 +65,7 @@ def test_what_the_registry_says_can_be_asked(store: Store, filled):
     rows = ask(
         store,
         "SELECT version, action, promote, moved, champion_version, gain, reason "
-        "FROM decisions ORDER BY at, version",
+        "FROM decisions ORDER BY decided_at, version",
     )
     assert rows == [
         (int(first), "gate", True, True, None, 0.12, f"version {first}"),
