@@ -340,11 +340,10 @@ def main() -> None:
     for name in arguments.only or [*TRAINED, *CHANGED]:
         print(name, flush=True)
         rows += judge(chain, name)
+        if arguments.out:
+            text = json.dumps(rows, indent=1, ensure_ascii=False)
+            arguments.out.write_text(text + "\n", encoding="utf-8")
     print_rows(rows)
-    if arguments.out:
-        arguments.out.write_text(
-            json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
     wrong = [row["adapter"] for row in rows if row["promoted"] != (row["adapter"] == HONEST)]
     if wrong:
         raise SystemExit(f"decided wrongly: {', '.join(wrong)}")
