@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from sql_ft.errors import ModelError
+from sql_ft.hardware import THREADING
 from sql_ft.tracking.model_package import Base
 from sql_ft.tracking.store import Store
 
@@ -71,6 +72,7 @@ class FreshProcess:
                 # -P: the script's folder must not shadow packages.
                 [str(python), "-P", str(Path(__file__).with_name("probe.py"))],
                 env={
+                    **THREADING,
                     **os.environ,
                     "MLFLOW_TRACKING_URI": store.tracking_uri,
                     "MLFLOW_REGISTRY_URI": store.tracking_uri,
