@@ -148,7 +148,7 @@ def generate_predictions(
 
     logger = get_run_logger()
     questions = [*read_jsonl(Path(dataset["eval_path"]), Sample), *EXAMPLES]
-    shots = _few_shot_examples(config, dataset)
+    shots = few_shot_examples(config, dataset)
     arms: list[tuple[str, dict[str, Any] | None, tuple[Sample, ...], dict[str, Any]]]
     arms = [(BASE, None, (), base)]
     if shots:
@@ -235,7 +235,7 @@ def score_predictions(
     return paths
 
 
-def _few_shot_examples(config: RunConfig, dataset: dict[str, Any]) -> tuple[Sample, ...]:
+def few_shot_examples(config: RunConfig, dataset: dict[str, Any]) -> tuple[Sample, ...]:
     """The first training rows of distinct schemas: drawn by the split's seed, not chosen."""
     wanted = config.generation.few_shot_examples
     rows = read_jsonl(Path(dataset["train_path"]), Sample) if wanted else []

@@ -41,10 +41,13 @@ class SqlAnswers:
         Raises:
             ModelError: The adapter is not the registered one, or the base is not found.
         """
+        import torch
+
         from sql_ft.base_model import load_base, load_tokenizer, pick_device
         from sql_ft.config import parse_config
         from sql_ft.errors import ModelError
-        from sql_ft.generation.apply_adapter import adapter_applied
+        from sql_ft.generation.apply_adapter import adapter_applied, merges
+        from sql_ft.hardware import pick_threads
         from sql_ft.tracking.served_base import locate_base
         from sql_ft.training.adapter import hash_adapter
 
@@ -61,10 +64,11 @@ class SqlAnswers:
         self.base_revision = base.revision
         self._generation = config.generation
         self._tokenizer = load_tokenizer(model)
-        merge = pick_device(model) == "cpu" or model.quantization == "none"
+        if pick_device(model) == "cpu":
+            torch.set_num_threads(pick_threads())
         # Left open for the life of the process: the adapter is never taken off again.
         self._applied = adapter_applied(
-            load_base(model, purpose="generate"), adapter_dir, base=base, merge=merge
+            load_base(model, purpose="generate"), adapter_dir, base=base, merge=merges(model)
         )
         self._model = self._applied.__enter__()
 
@@ -83,6 +87,7 @@ class SqlAnswers:
         """Return what the model writes to every row, before SQL is taken out of it."""
         from sql_ft.base_model import stop_ids
         from sql_ft.data.chat import encode_prompt
+        from sql_ft.errors import ModelError
         from sql_ft.generation.greedy import decode_all
         from sql_ft.records import Sample
 
@@ -98,9 +103,17 @@ class SqlAnswers:
             )
             for position, row in enumerate(rows)
         ]
+        prompts = [encode_prompt(self._tokenizer, sample) for sample in samples]
+        room = self._model.config.max_position_embeddings - self._generation.max_new_tokens
+        for number, prompt in enumerate(prompts):
+            if len(prompt) > room:
+                raise ModelError(
+                    f"the prompt of row {number} has {len(prompt)} tokens",
+                    expected=f"at most {room}: the model's context less the answer",
+                )
         decoded = decode_all(
             self._model,
-            [encode_prompt(self._tokenizer, sample) for sample in samples],
+            prompts,
             max_new_tokens=self._generation.max_new_tokens,
             batch_size=self._generation.batch_size,
             stop_ids=stop_ids(self._tokenizer),
