@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sql_ft.evaluation.report_data import (
-    ReportData,
-    arm_label,
-    arm_rows,
-    check_label,
-    format_value,
-)
+from sql_ft.evaluation.report_data import ReportData, arm_rows
+from sql_ft.evaluation.report_labels import arm_label, check_label, format_seconds, format_value
 
 MAX_FLIPS = 5
 
@@ -57,16 +52,20 @@ def render_markdown(data: ReportData, *, max_flips: int = MAX_FLIPS) -> str:
         rows = [
             [
                 item.sample.question,
-                _code(item.after.gold_sql),
-                _code(item.before.predicted_sql if item.before else ""),
-                _code(item.after.predicted_sql),
+                _code(item.gold_sql),
+                _code(item.predicted_sql(item.before) if item.before else ""),
+                _code(item.predicted_sql(item.after)),
             ]
             for item in flipped[:max_flips]
         ]
         header = ["question", "gold", arm_label(data.reference_arm), arm_label(data.arms[-1])]
         blocks.append(_table(header, rows))
     if data.facts:
-        blocks.append(_table(["", ""], [[k, v] for k, v in data.facts.items()]))
+        blocks += ["## What was compared", _table(["", ""], [[*row] for row in data.facts.items()])]
+    if data.costs or data.stages:
+        rows = [[*row] for row in data.costs.items()]
+        rows += [[s.name, f"{format_seconds(s.wall_time_s)} {s.note}".strip()] for s in data.stages]
+        blocks += ["## Cost", _table(["", ""], rows)]
     return "\n\n".join(blocks) + "\n"
 
 

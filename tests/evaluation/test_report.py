@@ -11,7 +11,7 @@ from verdict_factory import make_prediction, make_verdict, predictions_of
 
 from sql_ft.config import PromotionConfig
 from sql_ft.errors import EvaluationError
-from sql_ft.evaluation import report_html
+from sql_ft.evaluation import report_questions
 from sql_ft.evaluation.differences import mark_differences
 from sql_ft.evaluation.examples import EXAMPLES
 from sql_ft.evaluation.gate import Side, decide
@@ -173,7 +173,7 @@ def test_html_is_well_formed_self_contained_and_complete():
     assert "prefers-color-scheme: dark" in text
     assert 'name="viewport"' in text
     changes = [v for k, v in page.attributes if k == "data-change"]
-    assert changes.count("gained") == 60 + 1  # the questions and their filter
+    assert changes.count("gained") == 60 + 2  # the questions, their filter and a link to it
     # Each side marks what the other lacks; comments are tokens like any other.
     assert re.findall(r"<mark>(.*?)</mark>", text)[:2] == ["*", "age"]
 
@@ -192,7 +192,7 @@ def test_nothing_in_a_question_becomes_markup():
 
 
 def test_html_lists_flipped_questions_first_and_says_what_it_leaves_out(monkeypatch):
-    monkeypatch.setattr(report_html, "MAX_QUESTIONS", 61)
+    monkeypatch.setattr(report_questions, "MAX_QUESTIONS", 61)
     page = Page(render_html(make_report()))
     badges = [v for k, v in page.attributes if k == "class" and v.startswith("badge")]
     assert badges == ["badge gained"] * 60 + ["badge lost"]
@@ -230,7 +230,7 @@ def test_filters_offer_slices_and_failures_that_help():
 
 
 def test_values_of_a_slice_stand_in_their_own_order():
-    from sql_ft.evaluation.report_data import ordered_slices, ordered_values
+    from sql_ft.evaluation.report_labels import ordered_slices, ordered_values
 
     assert ordered_values(["extra", "easy", "hard"]) == ["easy", "hard", "extra"]
     assert ordered_values(["limit", "plain", "zebra", "ant"]) == ["plain", "limit", "ant", "zebra"]
