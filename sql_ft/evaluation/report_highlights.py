@@ -88,6 +88,6 @@ def _failures(before: ArmSummary, after: ArmSummary, sign: int) -> Iterator[High
     ordered = sorted((k for k in kinds if sign * moved[k] > 0), key=lambda k: (-abs(moved[k]), k))
     for kind in ordered[:MAX_FAILURES]:
         yield Highlight(
-            FAILURE_TEXTS.get(kind, kind),
+            f"failure: {FAILURE_TEXTS.get(kind, kind)}",
             f"{before.failures.get(kind, 0)} → {after.failures.get(kind, 0)} answers",
         )

@@ -22,7 +22,7 @@ from sql_ft.evaluation.report_labels import (
 )
 
 MIN_FOR_AXIS = 20
-"""A slice of fewer questions does not stretch the axis: its interval may run off it."""
+"""A slice of fewer questions does not stretch the axis: its marks may run off it."""
 
 _TOPS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
@@ -142,12 +142,11 @@ def plot_changes(overall: Change, changes: dict[str, list[Change]]) -> list[Plot
 
 
 def axis_limit(changes: Iterable[Change]) -> float:
-    """End of a symmetric axis, a multiple of 0.1, on which every point lies."""
+    """End of a symmetric axis, a multiple of 0.1; see `MIN_FOR_AXIS`."""
     ends = [0.1]
     for change in changes:
-        ends.append(abs(change.difference))
         if change.n >= MIN_FOR_AXIS:
-            ends += [abs(change.low), abs(change.high)]
+            ends += [abs(change.difference), abs(change.low), abs(change.high)]
     return min(1.0, math.ceil(round(10 * max(ends), 6)) / 10)
 
 

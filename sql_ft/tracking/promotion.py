@@ -17,7 +17,7 @@ from sql_ft.errors import ChampionChangedError
 from sql_ft.records import Decision, content_hash
 from sql_ft.tracking import registry
 from sql_ft.tracking.registry import CHAMPION, PREVIOUS, RegisteredVersion
-from sql_ft.tracking.runs import attach_run
+from sql_ft.tracking.runs import REPORT_FILE, attach_run
 from sql_ft.tracking.store import Store, tracking_errors
 
 logger = logging.getLogger(__name__)
@@ -89,6 +89,7 @@ def _record(
     # The run first: what the version's page points to must exist.
     record = {**values, "id": decision_id, "at": entry["at"], "action": action, "version": version}
     run = attach_run(store, run_id)
+    entry["report"] = run.artifact_page(REPORT_FILE)
     run.log_json(record, f"decisions/version-{version}-{decision_id}.json")
     run.log_json(record, "decision.json")
     history.append(entry)
@@ -202,6 +203,8 @@ def describe(version: RegisteredVersion, history: list[dict[str, Any]]) -> str:
             f"(`decisions/version-{version.version}-{main['id']}.json`) · evaluation set "
             f"`{main['evaluation_set_hash'][:12]}`\n",
         ]
+        if main.get("report"):  # decisions recorded by earlier releases have none
+            lines.append(f"**[Report: slices, flipped questions, cost]({main['report']})**\n")
         lines += _check_table(main["checks"])
         others = [entry for entry in reversed(history) if entry is not main]
         if others:

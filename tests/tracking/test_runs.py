@@ -11,13 +11,8 @@ import pytest
 from sql_ft.errors import DataError, TrackingError
 from sql_ft.tracking import provenance
 from sql_ft.tracking.fitting import flatten_params
-from sql_ft.tracking.runs import (
-    TrackedRun,
-    attach_run,
-    find_resumable_run,
-    mark_stale_runs,
-    start_run,
-)
+from sql_ft.tracking.interrupted import find_resumable_run, mark_stale_runs
+from sql_ft.tracking.runs import TrackedRun, attach_run, start_run
 from sql_ft.tracking.store import Store
 from sql_ft.training.metrics_sink import MetricSink
 
