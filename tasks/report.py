@@ -54,6 +54,7 @@ def build_report(config: RunConfig, outcome: dict[str, Any]) -> ReportData:
 def publish_report(config: RunConfig, run_id: str, outcome: dict[str, Any]) -> str:
     """Log figures, plots, tables and pages to the MLflow run; return the page's path on disk."""
     from sql_ft.evaluation.figures import draw_figures
+    from sql_ft.tracking.model_page import describe_model
     from sql_ft.tracking.runs import REPORT_FILE, attach_run
     from sql_ft.tracking.store import prepare_store
 
@@ -91,6 +92,7 @@ def publish_report(config: RunConfig, run_id: str, outcome: dict[str, Any]) -> s
         for file, figure in draw_figures(data).items():
             run.log_figure(figure, f"plots/{file}")
         run.set_tags({"promoted": str(outcome["decision"]["promote"]).lower()})
+    describe_model(store, outcome["version"]["name"])
     create_markdown_artifact(
         key=f"sql-ft-{config.name.lower().replace('_', '-').replace('.', '-')}",
         markdown=markdown,
@@ -113,6 +115,7 @@ def _facts(config: RunConfig, outcome: dict[str, Any]) -> dict[str, str]:
         "evaluated on": f"{rows['eval']:,} rows of {rows['eval_groups']:,} other schemas",
         "evaluation set": outcome["evaluation_set"]["hash"][:12],
         "config": config.hash[:12],
+        "MLflow run": outcome["run_id"],
     }
 
 
