@@ -14,6 +14,7 @@ from sql_ft.evaluation.report import ReportData, build_report_data, render_html,
 from sql_ft.evaluation.report_changes import overall_change
 from sql_ft.evaluation.report_data import StageTime
 from sql_ft.evaluation.report_labels import arm_label, format_bytes, format_seconds
+from sql_ft.evaluation.report_markdown import escape_markdown
 from sql_ft.evaluation.report_table import verdict_table
 from sql_ft.evaluation.sql_features import slice_golds
 from sql_ft.records import Decision, Prediction, Sample, Verdict, read_jsonl
@@ -91,12 +92,20 @@ def publish_report(config: RunConfig, run_id: str, outcome: dict[str, Any]) -> s
         run.log_table(*verdict_table(data), "report/verdicts.json")
         for file, figure in draw_figures(data).items():
             run.log_figure(figure, f"plots/{file}")
-        run.set_tags({"promoted": str(outcome["decision"]["promote"]).lower()})
+        reason = outcome["decision"]["reason"]
+        run.set_tags(
+            {
+                "promoted": str(outcome["decision"]["promote"]).lower(),
+                # The run's page shows this one as its description, in Markdown.
+                "mlflow.note.content": f"**{escape_markdown(reason)}**\n\n"
+                f"[Report: slices, flipped questions, cost]({run.artifact_page(REPORT_FILE)})",
+            }
+        )
     describe_model(store, outcome["version"]["name"])
     create_markdown_artifact(
         key=f"sql-ft-{config.name.lower().replace('_', '-').replace('.', '-')}",
         markdown=markdown,
-        description=outcome["decision"]["reason"],
+        description=reason,
     )
     return str(page)
 

@@ -124,7 +124,7 @@ class Browser:
             "height": min(height or whole, max(whole - top, 1)),
             "scale": 1,
         }
-        self._wait(0.3)
+        self.wait(0.3)
         image = self._call("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)
         return base64.b64decode(image["data"])
 
@@ -137,14 +137,14 @@ class Browser:
             deviceScaleFactor=1,
             mobile=width < 600,
         )
-        self._wait(1.0)
+        self.wait(1.0)
 
     def _quiet(self) -> bool:
-        self._wait(0.1)
+        self.wait(0.1)
         return time.monotonic() - self._last_request > QUIET_S
 
-    def _wait(self, seconds: float) -> None:
-        """Let events come in."""
+    def wait(self, seconds: float) -> None:
+        """Let so much time pass, and events come in."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             try:

@@ -72,6 +72,7 @@ class Camera:
         self.browser, self.out, self.only = browser, out, only
 
     def wants(self, name: str) -> bool:
+        """True if some picture whose name starts so is to be taken."""
         return name.startswith(self.only) or self.only.startswith(name)
 
     def take(
@@ -85,7 +86,7 @@ class Camera:
         height: int | None = None,
         window: int | None = None,
         at: str = "",
-        click: str = "",
+        settle_s: float = 0.0,
     ) -> Page:
         """One page into ``<name>.png``.
 
@@ -98,14 +99,14 @@ class Camera:
             height: Part of the page that is taken; all of it by default.
             window: Height of the window, for pages that scroll inside themselves.
             at: Selector of the element that the picture starts with.
-            click: Text of a link or button to press first.
+            settle_s: Wait so long more, for pages that draw in their own time.
         """
+        if not name.startswith(self.only):
+            return Page()
         page = self.browser.open(url, width=width, dark=dark, expect=expect)
         if window:
             self.browser.resize(width, window)
-        if click:
-            self.browser.evaluate(CLICK % json.dumps(click))
-            self.browser.resize(width, window or 900)
+        self.browser.wait(settle_s)
         top = 0
         if at:
             top = self.browser.evaluate(
@@ -122,14 +123,13 @@ class Camera:
         return page
 
 
-CLICK = """(async () => {
-    const wanted = %s;
-    const found = [...document.querySelectorAll('a, button, [role=tab], [role=treeitem], li, span')]
-        .filter(e => e.innerText && e.innerText.trim() === wanted);
-    if (found.length) found[found.length - 1].click();
-    await new Promise(r => setTimeout(r, 1500));
-    return found.length;
+CLOSE_ASSISTANT = """(() => {
+    const id = 'mlflow.assistant.chat_panel.close';
+    const button = document.querySelector(`[data-component-id="${id}"]`);
+    if (button) button.click();
+    return Boolean(button);
 })()"""
+"""MLflow opens a chat panel beside every page, which a reader closes once."""
 
 
 def take_reports(camera: Camera, state: Path, versions: list[RegisteredVersion]) -> list[str]:
@@ -168,21 +168,26 @@ def take_mlflow(
     run_id = decision_run(champion)
     experiment = store.client().get_run(run_id).info.experiment_id
     run = f"{address}/#/experiments/{experiment}/runs/{run_id}"
-    wide = {"width": 1280, "window": 900}
+    wide: dict[str, Any] = {"width": 1280, "window": 900, "settle_s": 5.0}
+    camera.browser.open(f"{address}/#/models", width=1280, dark=False, expect=name)
+    camera.browser.evaluate(CLOSE_ASSISTANT)
     camera.take("mlflow_models", f"{address}/#/models", expect=name, **wide)
     camera.take("mlflow_model", f"{address}/#/models/{name}", expect="champion", **wide)
     for label, version in (("champion", champion), ("refused", refused(versions))):
         if version is not None:
             page = f"{address}/#/models/{name}/versions/{version.version}"
-            camera.take(f"mlflow_version_{label}", page, expect="Report:", width=1280, window=1500)
-    camera.take("mlflow_run", run, expect="sql-ft", width=1280, window=1300)
-    camera.take("mlflow_metrics", f"{run}/model-metrics", expect="execution", **wide)
+            camera.take(
+                f"mlflow_version_{label}", page, expect="Report:", **{**wide, "window": 1300}
+            )
+    camera.take("mlflow_run", run, expect="Metrics (", **{**wide, "window": 1400})
     files = f"{run}/artifacts"
     camera.take("mlflow_report", f"{files}/{REPORT_FILE}", expect="report.html", **wide)
     camera.take("mlflow_table", f"{files}/report/verdicts.json", expect="gold_sql", **wide)
     camera.take("mlflow_plot", f"{files}/plots/gain_per_slice.png", expect="plots", **wide)
     model = f"{address}/#/experiments/{experiment}/models/{champion.model_id}"
-    camera.take("mlflow_logged_model", model, expect="execution_accuracy", width=1280, window=1100)
+    camera.take(
+        "mlflow_logged_model", model, expect="execution_accuracy", **{**wide, "window": 1100}
+    )
 
 
 def take_prefect(
@@ -193,11 +198,12 @@ def take_prefect(
     tags = store.client().get_run(decision_run(champion)).data.tags
     flow_run = tags["prefect.flow_run_id"]
     page = f"{address}/runs/flow-run/{flow_run}"
-    camera.take("prefect_flow_run", page, expect="finetune", width=1280, window=1000)
+    wide: dict[str, Any] = {"width": 1280, "settle_s": 5.0}
+    camera.take("prefect_flow_run", page, expect="finetune", window=1000, **wide)
     found = post(f"{address}/api/artifacts/filter", {"artifacts": {}, "limit": 50})
     artifact = next(a for a in found if a["flow_run_id"] == flow_run and a["type"] == "markdown")
     page = f"{address}/artifacts/artifact/{artifact['id']}"
-    camera.take("prefect_artifact", page, expect="execution accuracy", width=1280, window=1500)
+    camera.take("prefect_artifact", page, expect="execution accuracy", window=1500, **wide)
 
 
 def decision_run(version: RegisteredVersion) -> str:

@@ -17,9 +17,9 @@ def render_markdown(data: ReportData, *, max_flips: int = MAX_FLIPS) -> str:
         data: See `build_report_data`.
         max_flips: Flipped questions shown per direction.
     """
-    blocks = [f"# {_text(data.title)}"]
+    blocks = [f"# {escape_markdown(data.title)}"]
     if data.decision is not None:
-        blocks.append(f"**{_text(data.decision.reason)}**")
+        blocks.append(f"**{escape_markdown(data.decision.reason)}**")
     blocks.append(
         _table(
             ["", *(arm_label(arm) for arm in data.arms)],
@@ -43,7 +43,7 @@ def render_markdown(data: ReportData, *, max_flips: int = MAX_FLIPS) -> str:
     for example in data.examples:
         rows = [["gold", _code(example.sample.gold_sql)]]
         rows += [[arm_label(arm), _code(answer)] for arm, answer in example.answers.items()]
-        blocks += [f"*{_text(example.sample.question)}*", _table(["arm", "answer"], rows)]
+        blocks += [f"*{escape_markdown(example.sample.question)}*", _table(["arm", "answer"], rows)]
     for change, heading in (("gained", "Gained"), ("lost", "Lost")):
         flipped = data.changed(change)
         if not flipped:
@@ -77,10 +77,10 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _cell(text: str) -> str:
     if text.startswith("<code>"):
         return text
-    return _text(text)
+    return escape_markdown(text)
 
 
-def _text(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """One line on which nothing is markup: a question may hold anything."""
     one_line = " ".join(text.split())
     for character in "\\`*_[]<>|#":
