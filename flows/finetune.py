@@ -11,12 +11,16 @@ from prefect import flow
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
+from flows.approval import ask_for_approval, check_approval_possible
+from flows.interruption import tell_if_interrupted
 from sql_ft.config import RunConfig
 from sql_ft.errors import TrackingError
 from sql_ft.tracking.fitting import flatten_params
 from sql_ft.tracking.runs import start_run
 from sql_ft.tracking.store import prepare_store
 from tasks.evaluate import (
+    CANDIDATE,
+    CHAMPION,
     build_evaluation_set,
     evaluation_set_key,
     fetch_adapter,
@@ -27,6 +31,7 @@ from tasks.promote import apply_decision, decide
 from tasks.register import register_adapter
 from tasks.report import publish_report
 from tasks.sample import resolve_base, sample_dataset, sample_key
+from tasks.scores import record_scores
 from tasks.stage_state import is_complete
 from tasks.train import train_adapter, training_key
 
@@ -53,6 +58,7 @@ def finetune(config: RunConfig = RunConfig()) -> dict[str, Any]:
         What happened, JSON-sized: decision, versions, figures of every arm, paths.
     """
     logger = get_run_logger()
+    check_approval_possible(config)
     store = prepare_store(config.resolved_tracking_uri, config.state_path)
     with start_run(
         store,
@@ -105,10 +111,19 @@ def _judge(
         champion = fetch_adapter(config, "champion")
         answers = generate_predictions(config, base, dataset, candidate, champion)
         verdicts = score_predictions(config, evaluation_set, answers)
+        sides = {CANDIDATE: candidate, **({CHAMPION: champion} if champion else {})}
+        scored = {adapter["version"]: verdicts[arm] for arm, adapter in sides.items()}
+        record_scores(config, run_id, dataset, evaluation_set, scored)
         decided = decide(config, evaluation_set, dataset, answers, verdicts, candidate, champion)
-        if apply_decision(config, run_id, decided["decision"], candidate, champion):
+        decision = decided["decision"]
+        if decision["promote"] and config.promotion.require_approval:
+            decision = ask_for_approval(config, decision, candidate)
+        applied = apply_decision(config, run_id, decision, candidate, champion)
+        if applied is not None:
+            tell_if_interrupted(f"the decision is recorded ({applied['reason']})")
             return {
                 **decided,
+                "decision": applied,
                 "evaluation_set": evaluation_set,
                 "answers": answers,
                 "verdicts": verdicts,

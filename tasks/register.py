@@ -33,6 +33,7 @@ def register_adapter(
     from sql_ft.tracking.registry import register_adapter as register
     from sql_ft.tracking.registry import set_alias
     from sql_ft.tracking.store import prepare_store
+    from tasks.registry_lock import registration_lock
 
     logger = get_run_logger()
     store = prepare_store(config.resolved_tracking_uri, config.state_path)
@@ -52,6 +53,7 @@ def register_adapter(
             "config_hash": config.hash,
             "train_settings": json.dumps(config.train.model_dump(mode="json")),
         },
+        lock=registration_lock(config, store),
     )
     set_alias(store, name, "candidate", version.version)
     logger.info(
