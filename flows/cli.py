@@ -18,6 +18,7 @@ from flows.champion_commands import promote, rollback
 from flows.diff_command import diff
 from flows.evalset_command import app as evalset_app
 from flows.evaluate_command import evaluate
+from flows.export_command import export
 from flows.history_command import history
 from flows.interruption import Interruption, interruption_message, tell_if_interrupted
 from flows.logging_setup import (
@@ -43,7 +44,7 @@ app = typer.Typer(
 
 app.command()(evaluate)
 app.add_typer(evalset_app)
-for _command in (versions, show, diff, score, promote, rollback, history):
+for _command in (versions, show, diff, score, promote, rollback, history, export):
     app.command()(_command)
 
 

@@ -32,6 +32,7 @@ from tasks.register import register_adapter
 from tasks.report import publish_report
 from tasks.sample import resolve_base, sample_dataset, sample_key
 from tasks.scores import record_scores
+from tasks.serve_check import check_champion, check_served
 from tasks.stage_state import is_complete
 from tasks.train import train_adapter, training_key
 
@@ -116,10 +117,14 @@ def _judge(
         record_scores(config, run_id, dataset, evaluation_set, scored)
         decided = decide(config, evaluation_set, dataset, answers, verdicts, candidate, champion)
         decision = decided["decision"]
+        if decision["promote"]:
+            decision = check_served(config, dataset, answers, decision, candidate)
         if decision["promote"] and config.promotion.require_approval:
             decision = ask_for_approval(config, decision, candidate)
         applied = apply_decision(config, run_id, decision, candidate, champion)
         if applied is not None:
+            if applied["promote"]:
+                applied = check_champion(config, run_id, dataset, answers, applied, candidate)
             tell_if_interrupted(f"the decision is recorded ({applied['reason']})")
             return {
                 **decided,

@@ -45,6 +45,7 @@ def register_adapter(
         name,
         config=config,
         base_revision=base["revision"],
+        keep_process=True,
         tags={
             "dataset_digest": dataset["digest"],
             "dataset_origin": dataset["profile"]["source"]["origin"],

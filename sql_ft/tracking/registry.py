@@ -16,7 +16,7 @@ from typing import Any
 from sql_ft.config import RunConfig
 from sql_ft.errors import ModelError, TrackingError
 from sql_ft.tracking import provenance
-from sql_ft.tracking.fresh_process import answer_in_fresh_process
+from sql_ft.tracking.fresh_process import verify_loads
 from sql_ft.tracking.model_package import Base, identify_base, save_package
 from sql_ft.tracking.store import Store, tracking_errors
 from sql_ft.tracking.versions import (
@@ -82,6 +82,7 @@ def register_adapter(
     tags: Mapping[str, str] | None = None,
     input_example: Mapping[str, str] | None = None,
     verify: bool = True,
+    keep_process: bool = False,
     lock: AbstractContextManager[Any] | None = None,
 ) -> RegisteredVersion:
     """Register an adapter, or return the version that already holds it.
@@ -100,6 +101,8 @@ def register_adapter(
         tags: See `KNOWN_TAGS`; base, adapter hash, commit and package versions are added.
         input_example: One row with context and question.
         verify: Load it back before registering.
+        keep_process: Keep the process that loaded it back for later checks of the same
+            version; see `fresh_process.kept_process`.
         lock: Held while registering; by default one among the processes of this host.
 
     Raises:
@@ -133,6 +136,7 @@ def register_adapter(
             tags=all_tags,
             input_example=input_example or _EXAMPLE,
             verify=verify,
+            keep_process=keep_process,
         )
         return _create_version(store, name, run_id, model, all_tags)
 
@@ -214,6 +218,7 @@ def _log_model(
     tags: Mapping[str, str],
     input_example: Mapping[str, str],
     verify: bool,
+    keep_process: bool,
 ) -> Any:
     """Store the model's files with the run, load them back, and mark the model READY."""
     from mlflow.entities import LoggedModelOutput
@@ -244,7 +249,7 @@ def _log_model(
                 )
                 client.log_model_artifacts(model.model_id, str(package))
         if verify:
-            _verify(store, model.model_id, adapter_hash, base)
+            verify_loads(store, model.model_id, adapter_hash, base, keep=keep_process)
     except BaseException:
         # What failed goes on; that the model is unusable is worth recording, no more.
         with contextlib.suppress(TrackingError), tracking_errors("cannot mark the model", store):
@@ -254,22 +259,6 @@ def _log_model(
         client.finalize_logged_model(model.model_id, "READY")
         client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
     return model
-
-
-def _verify(store: Store, model_id: str, adapter_hash: str, base: Base) -> None:
-    # The revision may be the base's content hash where a local copy is served.
-    fresh = answer_in_fresh_process(store, f"models:/{model_id}")
-    if fresh.adapter_hash != adapter_hash:
-        raise ModelError(
-            f"the stored model loads back as adapter {fresh.adapter_hash[:16]}",
-            expected=adapter_hash[:16],
-        )
-    if fresh.base_revision not in (base.revision, base.content_hash):
-        raise ModelError(
-            f"the stored model loads on base revision {fresh.base_revision[:16]}",
-            setting="SQL_FT_BASE_MODEL",
-            expected=base.revision[:16],
-        )
 
 
 def _create_version(
