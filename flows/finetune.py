@@ -11,12 +11,16 @@ from prefect import flow
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
+from flows.approval import ask_for_approval, check_approval_possible
+from flows.interruption import tell_if_interrupted
 from sql_ft.config import RunConfig
 from sql_ft.errors import TrackingError
 from sql_ft.tracking.fitting import flatten_params
 from sql_ft.tracking.runs import start_run
 from sql_ft.tracking.store import prepare_store
 from tasks.evaluate import (
+    CANDIDATE,
+    CHAMPION,
     build_evaluation_set,
     evaluation_set_key,
     fetch_adapter,
@@ -27,6 +31,8 @@ from tasks.promote import apply_decision, decide
 from tasks.register import register_adapter
 from tasks.report import publish_report
 from tasks.sample import resolve_base, sample_dataset, sample_key
+from tasks.scores import record_scores
+from tasks.serve_check import check_champion, check_served
 from tasks.stage_state import is_complete
 from tasks.stage_times import StageClock
 from tasks.train import train_adapter, training_key
@@ -54,6 +60,7 @@ def finetune(config: RunConfig = RunConfig()) -> dict[str, Any]:
         What happened, JSON-sized: decision, versions, figures of every arm, paths.
     """
     logger = get_run_logger()
+    check_approval_possible(config)
     store = prepare_store(config.resolved_tracking_uri, config.state_path)
     with start_run(
         store,
@@ -115,12 +122,26 @@ def _judge(
         clock.lap("generate")
         verdicts = score_predictions(config, evaluation_set, answers)
         clock.lap("score")
+        sides = {CANDIDATE: candidate, **({CHAMPION: champion} if champion else {})}
+        scored = {adapter["version"]: verdicts[arm] for arm, adapter in sides.items()}
+        record_scores(config, run_id, dataset, evaluation_set, scored)
         decided = decide(config, evaluation_set, dataset, answers, verdicts, candidate, champion)
-        applied = apply_decision(config, run_id, decided["decision"], candidate, champion)
-        clock.lap("decide and promote")
-        if applied:
+        decision = decided["decision"]
+        clock.lap("decide")
+        if decision["promote"]:
+            decision = check_served(config, dataset, answers, decision, candidate)
+        if decision["promote"] and config.promotion.require_approval:
+            decision = ask_for_approval(config, decision, candidate)
+        applied = apply_decision(config, run_id, decision, candidate, champion)
+        clock.lap("promote")
+        if applied is not None:
+            if applied["promote"]:
+                applied = check_champion(config, run_id, dataset, answers, applied, candidate)
+            clock.lap("promote")
+            tell_if_interrupted(f"the decision is recorded ({applied['reason']})")
             return {
                 **decided,
+                "decision": applied,
                 "evaluation_set": evaluation_set,
                 "answers": answers,
                 "verdicts": verdicts,

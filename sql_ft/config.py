@@ -187,6 +187,17 @@ class PromotionConfig(_Section):
     max_schema_adherence_drop: Share = Field(
         0.02, description="largest fall of the share of answers that invent no table or column"
     )
+    require_approval: bool = Field(
+        False, description="pause before the champion moves, until a person approves in Prefect"
+    )
+    approval_timeout_s: int = Field(
+        24 * 3600, ge=1, le=30 * 24 * 3600, description="no answer for this long keeps the champion"
+    )
+    lock: Literal["file", "prefect"] = Field(
+        "file",
+        description="what every move of the champion holds: a file in state_dir (one host), or "
+        "a Prefect concurrency limit (several hosts that share one Prefect server)",
+    )
 
 
 class TrackingConfig(_Section):

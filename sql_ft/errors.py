@@ -86,6 +86,10 @@ class ChampionChangedError(TrackingError):
     """The champion is no longer the one the decision was made against: evaluate again."""
 
 
+class WithdrawnVersionError(TrackingError):
+    """A person rolled back from this version; only a person may make it live again."""
+
+
 class EvaluationError(SqlFtError):
     """The evaluation set or its predictions cannot be used."""
 

@@ -94,9 +94,16 @@ def fetch_adapter(config: RunConfig, alias_or_version: str) -> dict[str, Any] | 
 
     store = prepare_store(config.resolved_tracking_uri, config.state_path)
     name = config.tracking.registered_model_name
-    if not alias_or_version.isdigit() and get_alias(store, name, alias_or_version) is None:
-        return None
-    fetched = download_adapter(store, name, alias_or_version, config.state_path / "registry")
+    number = alias_or_version
+    if not alias_or_version.isdigit():
+        found = get_alias(store, name, alias_or_version)
+        if found is None:
+            return None
+        number = found.version
+    # A folder each: candidate and champion are both needed, and flows run side by side.
+    folder = config.state_path / "registry" / name / f"version-{number}"
+    with store.lock(f"fetch-{name}-{number}"):
+        fetched = download_adapter(store, name, number, folder)
     version = fetched.version
     return {
         "path": str(fetched.path),

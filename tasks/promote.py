@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from prefect import task
 from prefect.logging import get_run_logger
 
 from sql_ft.config import RunConfig
-from sql_ft.records import Decision, Sample, Verdict, read_jsonl
+from sql_ft.records import Check, Decision, Sample, Verdict, read_jsonl
 from tasks.evaluate import BASE, CANDIDATE, CHAMPION
 from tasks.policies import BACK_OFF_S, retry_if_transient
 
@@ -83,31 +84,53 @@ def apply_decision(
     decision: dict[str, Any],
     candidate: dict[str, Any],
     champion: dict[str, Any] | None,
-) -> bool:
+) -> dict[str, Any] | None:
     """Record the decision; move `champion` if it says so.
 
     Returns:
-        False if another run has changed the champion since the candidate was compared:
-        nothing has moved, and the comparison must be made again.
+        The decision as recorded: a refusal where the gate would promote a version that a
+        person rolled back from. None if another run has changed the champion since the
+        candidate was compared: nothing was written, and it must be compared again.
     """
-    from sql_ft.errors import ChampionChangedError
+    from sql_ft.errors import ChampionChangedError, WithdrawnVersionError
     from sql_ft.tracking.promotion import record_decision, set_champion
     from sql_ft.tracking.store import prepare_store
+    from tasks.registry_lock import champion_lock
 
     logger = get_run_logger()
     store = prepare_store(config.resolved_tracking_uri, config.state_path)
     name = config.tracking.registered_model_name
     verdict = Decision.from_dict(decision)
     version = candidate["version"]
-    if not verdict.promote:
-        record_decision(store, name, version, verdict, run_id=run_id)
-        logger.info("%s", verdict.reason)
-        return True
-    expected = champion["version"] if champion else None
-    try:
-        set_champion(store, name, version, verdict, expected_champion=expected, run_id=run_id)
-    except ChampionChangedError as error:
-        logger.warning("%s; comparing again", error.message)
-        return False
-    logger.info("%s version %s is champion: %s", name, version, verdict.reason)
-    return True
+    if verdict.promote:
+        try:
+            set_champion(
+                store,
+                name,
+                version,
+                verdict,
+                expected_champion=champion["version"] if champion else None,
+                run_id=run_id,
+                lock=champion_lock(config, store),
+            )
+        except ChampionChangedError as error:
+            logger.warning("%s; comparing again", error.message)
+            return None
+        except WithdrawnVersionError as error:
+            verdict = refuse(verdict, "not_withdrawn", error.message)
+        else:
+            logger.info("%s version %s is champion: %s", name, version, verdict.reason)
+            return verdict.to_dict()
+    lock = champion_lock(config, store)
+    record_decision(store, name, version, verdict, run_id=run_id, lock=lock)
+    logger.info("%s", verdict.reason)
+    return verdict.to_dict()
+
+
+def refuse(decision: Decision, check: str, detail: str) -> Decision:
+    """The same comparison, not promoted because of one more check that failed."""
+    live = f"kept v{decision.champion_version}" if decision.champion_version else "not promoted"
+    failed = Check(check, "no", "yes", False, detail)
+    return dataclasses.replace(
+        decision, promote=False, reason=f"{live}: {detail}", checks=(*decision.checks, failed)
+    )

@@ -55,7 +55,6 @@ def build_report(config: RunConfig, outcome: dict[str, Any]) -> ReportData:
 def publish_report(config: RunConfig, run_id: str, outcome: dict[str, Any]) -> str:
     """Log figures, plots, tables and pages to the MLflow run; return the page's path on disk."""
     from sql_ft.evaluation.figures import draw_figures
-    from sql_ft.tracking.model_page import describe_model
     from sql_ft.tracking.runs import REPORT_FILE, attach_run
     from sql_ft.tracking.store import prepare_store
 
@@ -101,7 +100,6 @@ def publish_report(config: RunConfig, run_id: str, outcome: dict[str, Any]) -> s
                 f"[Report: slices, flipped questions, cost]({run.artifact_page(REPORT_FILE)})",
             }
         )
-    describe_model(store, outcome["version"]["name"])
     create_markdown_artifact(
         key=f"sql-ft-{config.name.lower().replace('_', '-').replace('.', '-')}",
         markdown=markdown,

@@ -26,10 +26,10 @@ from typing import Any
 from browser import Browser, Page, end_group, wait_for
 from PIL import Image
 
-from sql_ft.tracking.promotion import decisions_of
-from sql_ft.tracking.registry import CHAMPION, RegisteredVersion, list_versions
+from sql_ft.tracking.decision_history import decisions_of
 from sql_ft.tracking.runs import REPORT_FILE
 from sql_ft.tracking.store import Store, prepare_store
+from sql_ft.tracking.versions import CHAMPION, RegisteredVersion, list_versions
 
 MAX_BYTES = 300_000
 PREFECT_PORT = 4200

@@ -26,12 +26,17 @@ def adheres_to_schema(tree: exp.Expr, schema: Schema) -> bool:
     return not unresolved_names(tree, schema)
 
 
-def unresolved_names(tree: exp.Expr, schema: Schema) -> list[str]:
+def unresolved_names(tree: exp.Expr, schema: Schema, *, in_place: bool = False) -> list[str]:
     """Names that do not exist, in order of appearance, without repeats.
 
     A query whose scopes cannot be told (one alias used twice) yields ``<scope>``.
+
+    Args:
+        tree: As for `adheres_to_schema`.
+        schema: As for `adheres_to_schema`.
+        in_place: Fold the letters of the tree itself, which nobody needs afterwards.
     """
-    folded = tree.copy()
+    folded = tree if in_place else tree.copy()
     for identifier in folded.find_all(exp.Identifier):
         identifier.set("this", identifier.name.casefold())
     tables = _Tables(

@@ -188,12 +188,9 @@ def load_evaluation_set(out_dir: Path) -> EvaluationSet:
     contents = {name: _read_file(out_dir, name, manifest) for name in (DATABASES_FILE, ITEMS_FILE)}
     name = DATABASES_FILE
     try:
-        shared = SharedDatabases.from_rows(
-            pq.read_table(pa.BufferReader(contents[name])).to_pylist()
-        )
+        shared = SharedDatabases.from_rows(_read_rows(contents[name]))
         name = ITEMS_FILE
-        rows = pq.read_table(pa.BufferReader(contents[name])).to_pylist()
-        entries = tuple(_from_row(row, shared) for row in rows)
+        entries = tuple(_from_row(row, shared) for row in _read_rows(contents[name]))
     except (pa.ArrowException, KeyError, TypeError, ValueError, EvaluationError) as error:
         raise _damaged(out_dir, f"{name} cannot be understood: {error}") from error
     loaded = EvaluationSet(
@@ -209,6 +206,13 @@ def load_evaluation_set(out_dir: Path) -> EvaluationSet:
             f"{str(manifest['hash'])[:12]}",
         )
     return loaded
+
+
+def _read_rows(data: bytes) -> list[dict[str, Any]]:
+    # `pq.read_table` imports pyarrow's dataset module, which takes a second.
+    with pq.ParquetFile(pa.BufferReader(data)) as file:
+        rows: list[dict[str, Any]] = file.read().to_pylist()
+    return rows
 
 
 def _read_file(out_dir: Path, name: str, manifest: Mapping[str, Any]) -> bytes:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from sql_ft.config import EvaluationConfig
 from sql_ft.errors import EvaluationError
 from sql_ft.evaluation.evalset_storage import EvaluationSet
+from sql_ft.evaluation.reading import Reader
 from sql_ft.evaluation.rules import (
     EVALUATOR_VERSION,
     evaluator_hash,
@@ -145,6 +146,7 @@ def _rule(cases: Sequence[Case], config: EvaluationConfig, progress: Progress) -
     time-out and not one per database.
     """
     rules = match_rules(config)
+    reader = Reader(config)
     total = sum(len(case.arms) for case in cases)
     done = 0
     running: dict[str, Case] = {}
@@ -158,7 +160,7 @@ def _rule(cases: Sequence[Case], config: EvaluationConfig, progress: Progress) -
         # Translating one text takes as long as running another, so it is done while the
         # workers are busy. Neighbours on the same database share it.
         for case in sorted(cases, key=_shared_database(cases)):
-            read_texts(case, config)
+            read_texts(case, reader)
             if case.open:
                 running[case.item.sample.id] = case
                 yield _job(case)

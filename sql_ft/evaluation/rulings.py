@@ -6,15 +6,12 @@ import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
 
-from sql_ft.config import EvaluationConfig
 from sql_ft.errors import SqlTranslationError
-from sql_ft.evaluation.adherence import unresolved_names
 from sql_ft.evaluation.evalset_storage import EvaluationItem
+from sql_ft.evaluation.reading import Reader
 from sql_ft.evaluation.result_text import format_head
 from sql_ft.execution import guard
-from sql_ft.execution.canonical import CanonicalGold
 from sql_ft.execution.compare import MatchRules, compare_results
-from sql_ft.execution.dialect import translate
 from sql_ft.records import ExecutionResult, ExecutionStatus, Outcome, Prediction, Verdict
 
 SAME_SQL = "same_sql"
@@ -64,15 +61,13 @@ class Case:
     done: int = 0
 
 
-def read_texts(case: Case, config: EvaluationConfig) -> None:
+def read_texts(case: Case, reader: Reader) -> None:
     """Rule on what needs no execution, and list what does."""
-    item = case.item
-    gold = None if item.schema is None else CanonicalGold(item.gold_sql, item.schema)
     for prediction in case.arms.values():
         text = prediction.predicted_sql if prediction is not None else ""
         if text in case.rulings or text in case.open:
             continue
-        ruling = _rule_unexecuted(item, prediction, gold, config)
+        ruling = _rule_unexecuted(case.item, prediction, reader)
         if isinstance(ruling, Open):
             case.open[text] = ruling
         else:
@@ -80,13 +75,10 @@ def read_texts(case: Case, config: EvaluationConfig) -> None:
 
 
 def _rule_unexecuted(
-    item: EvaluationItem,
-    prediction: Prediction | None,
-    gold: CanonicalGold | None,
-    config: EvaluationConfig,
+    item: EvaluationItem, prediction: Prediction | None, reader: Reader
 ) -> Ruling | Open:
     """Ruling without execution where one is due: excluded, refused, or the gold itself."""
-    if item.exclusion or item.schema is None or prediction is None or gold is None:
+    if item.exclusion or item.schema is None or prediction is None:
         return Ruling(
             Outcome.EXCLUDED,
             ExecutionStatus.HARNESS,
@@ -95,17 +87,11 @@ def _rule_unexecuted(
         )
     try:
         with guard.equal_depth():
-            text = prediction.predicted_sql
-            translated = translate(
-                text, item.schema, config.dialect, distinct=config.distinct, note_passes=False
-            )
-            # The passes write functions of their own; what they wrote is looked at once more.
-            guard.check_tree(translated.tree)
-            adheres = not unresolved_names(translated.source, item.schema)
-            same_query = gold.equals(translated.sql, translated.tree)
-    except SqlTranslationError as error:
-        status = ExecutionStatus(error.status)
-        return Ruling(Outcome.ERROR, status, status.value, detail=error.message)
+            reading = reader.read(prediction.predicted_sql, item.schema)
+            if isinstance(reading, SqlTranslationError):
+                status = ExecutionStatus(reading.status)
+                return Ruling(Outcome.ERROR, status, status.value, detail=reading.message)
+            same_query = reader.is_gold(reading, item.gold_sql, item.schema)
     except RecursionError:
         # Nesting beyond the parser's depth is the prediction's doing, not the harness's.
         status = ExecutionStatus.SYNTAX
@@ -121,9 +107,14 @@ def _rule_unexecuted(
     if same_query:
         head = _head(item.gold_results[_telling_database(item)])
         return Ruling(
-            Outcome.CORRECT, ExecutionStatus.OK, SAME_SQL, translated.sql, adheres, (head, head)
+            Outcome.CORRECT,
+            ExecutionStatus.OK,
+            SAME_SQL,
+            reading.sql,
+            reading.adheres,
+            (head, head),
         )
-    return Open(translated.sql, adheres)
+    return Open(reading.sql, reading.adheres)
 
 
 def judge_results(

@@ -282,6 +282,9 @@ class _Writer:
         # A function that sqlglot does not know keeps its name as text; other text is a value.
         fold = str.casefold if isinstance(node, exp.Anonymous) else str
         for name, value in sorted(node.args.items()):
+            # The parser marks a TRY_CAST as safe, a pass that writes one does not.
+            if name == "safe" and isinstance(node, exp.TryCast):
+                continue
             values = value if isinstance(value, list) else [value]
             texts = [
                 self.expr(v, frames, ctes) if isinstance(v, exp.Expr) else fold(v)

@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from sql_ft.errors import SqlTranslationError
 from sql_ft.execution import guard
+from sql_ft.execution.nodes import find_nodes, kinds_of
 from sql_ft.execution.passes import SQLITE_PASSES
 from sql_ft.execution.resolve import Resolver
 from sql_ft.execution.schema import Schema, quote_name
@@ -96,8 +97,12 @@ def _translate(
         notes: list[str] = []
         if dialect == "sqlite":
             before = tree.sql() if note_passes else ""
-            for change in SQLITE_PASSES:
+            kinds = kinds_of(tree)
+            for change, needs in SQLITE_PASSES:
+                if kinds.isdisjoint(needs):
+                    continue
                 tree = change(tree, schema)
+                kinds = kinds_of(tree)
                 after = tree.sql() if note_passes else ""
                 if after != before:
                     notes.append(change.__name__)
@@ -170,7 +175,7 @@ def _stands_for_column(match: re.Match[str]) -> bool:
 def resolve_quoted(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """SQLite reads "text" as a literal where no column in scope has that name."""
     resolver = Resolver(tree, schema)
-    for column in list(tree.find_all(exp.Column)):
+    for column in find_nodes(tree, exp.Column):
         name = column.this
         if column.table or not isinstance(name, exp.Identifier) or not name.args.get("quoted"):
             continue

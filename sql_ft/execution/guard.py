@@ -20,6 +20,7 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.tokenizer_core import TokenType
 
 from sql_ft.errors import SqlTranslationError
+from sql_ft.execution.nodes import nodes_of
 from sql_ft.records import ExecutionStatus
 
 MAX_SQL_CHARS = 100_000
@@ -164,7 +165,7 @@ def check_tree(tree: exp.Expr) -> None:
             expected="SELECT, VALUES or a set operation",
             status=ExecutionStatus.NOT_A_QUERY,
         )
-    for node in tree.walk():
+    for node in nodes_of(tree):
         if isinstance(node, _FORBIDDEN):
             raise SqlTranslationError(
                 f"{node.key.upper()} inside a query", status=ExecutionStatus.NOT_A_QUERY

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from sql_ft.errors import SqlTranslationError
+from sql_ft.execution.nodes import nodes_of
 from sql_ft.execution.tables import Column, Schema, Table
 from sql_ft.records import ExecutionStatus
 
@@ -101,7 +102,7 @@ class Resolver:
         self._outputs: dict[int, list[Resolved]] = {}
         self._column_count = 0
         # Passes take nodes out of the tree; as long as they live, no new node has their id.
-        self._alive = list(tree.walk())
+        self._alive = nodes_of(tree)
         self._visit(tree, None, {})
 
     def resolve(self, column: exp.Column) -> Resolved | None:

@@ -10,12 +10,28 @@ from pathlib import Path
 from typing import Any
 
 from sql_ft.adapter_files import read_adapter_config, read_adapter_tensors
-from sql_ft.base_model import ResolvedModel, known_deprecations_ignored
+from sql_ft.base_model import (
+    ResolvedModel,
+    compute_dtype,
+    known_deprecations_ignored,
+    pick_device,
+)
+from sql_ft.config import ModelConfig
 from sql_ft.errors import ModelError
 
 logger = logging.getLogger(__name__)
 
 _NAME = "arm"
+
+
+def merges(model: ModelConfig) -> bool:
+    """Return whether an adapter is merged into the weights, or runs beside them.
+
+    Evaluation and serving both ask here: what is served is what was judged. Merging into
+    16-bit or 4-bit weights would round the adapter away; beside them it stays exact.
+    """
+    device = pick_device(model)
+    return device == "cpu" and compute_dtype(model, device).itemsize == 4
 
 
 @contextlib.contextmanager

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from sql_ft.base_model import (
-    compute_dtype,
     load_base,
     load_tokenizer,
     pick_device,
@@ -21,7 +20,7 @@ from sql_ft.base_model import (
 from sql_ft.config import RunConfig
 from sql_ft.data.chat import encode_prompt
 from sql_ft.errors import ModelError
-from sql_ft.generation.apply_adapter import adapter_applied
+from sql_ft.generation.apply_adapter import adapter_applied, merges
 from sql_ft.generation.extract import extract_sql
 from sql_ft.generation.greedy import Decoded, decode_all
 from sql_ft.hardware import peak_memory_bytes, pick_threads
@@ -94,8 +93,7 @@ def generate_predictions(
     base = resolve_model(config.model)
     tokenizer = load_tokenizer(config.model)
     model = load_base(config.model, purpose="generate")
-    # Merging into 16-bit weights would round the adapter away; beside them it stays exact.
-    merge = device == "cpu" and compute_dtype(config.model, device).itemsize == 4
+    merge = merges(config.model)
     total = len(samples) * len(arms)
     done = 0
 

@@ -41,10 +41,13 @@ class SqlAnswers:
         Raises:
             ModelError: The adapter is not the registered one, or the base is not found.
         """
+        import torch
+
         from sql_ft.base_model import load_base, load_tokenizer, pick_device
         from sql_ft.config import parse_config
         from sql_ft.errors import ModelError
-        from sql_ft.generation.apply_adapter import adapter_applied
+        from sql_ft.generation.apply_adapter import adapter_applied, merges
+        from sql_ft.hardware import pick_threads
         from sql_ft.tracking.served_base import locate_base
         from sql_ft.training.adapter import hash_adapter
 
@@ -61,10 +64,11 @@ class SqlAnswers:
         self.base_revision = base.revision
         self._generation = config.generation
         self._tokenizer = load_tokenizer(model)
-        merge = pick_device(model) == "cpu" or model.quantization == "none"
+        if pick_device(model) == "cpu":
+            torch.set_num_threads(pick_threads())
         # Left open for the life of the process: the adapter is never taken off again.
         self._applied = adapter_applied(
-            load_base(model, purpose="generate"), adapter_dir, base=base, merge=merge
+            load_base(model, purpose="generate"), adapter_dir, base=base, merge=merges(model)
         )
         self._model = self._applied.__enter__()
 

@@ -7,7 +7,7 @@ from verdict_factory import make_prediction
 
 from sql_ft.config import EvaluationConfig
 from sql_ft.errors import EvaluationError
-from sql_ft.evaluation import rulings
+from sql_ft.evaluation import reading
 from sql_ft.evaluation.evalset_storage import EvaluationItem, EvaluationSet
 from sql_ft.evaluation.evaluator import (
     EVALUATOR_VERSION,
@@ -275,10 +275,10 @@ def test_one_arm_and_the_sets_dialect(evaluation_set):
 
 
 def test_a_harness_that_fails_excludes(evaluation_set, monkeypatch):
-    def trip(*_):
+    def trip(*_, **__):
         raise ZeroDivisionError("inside")
 
-    monkeypatch.setattr(rulings, "unresolved_names", trip)
+    monkeypatch.setattr(reading, "unresolved_names", trip)
     verdict = score(evaluation_set)["count"]
     assert verdict.outcome == Outcome.EXCLUDED
     assert verdict.reason == "harness:ZeroDivisionError"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
+from sql_ft.execution.nodes import find_nodes
 from sql_ft.execution.passes.build import call, number_from_text, wrap
 from sql_ft.execution.resolve import INTEGER, NUMERIC, TEXT, Resolver
 from sql_ft.execution.tables import Schema
@@ -19,7 +20,7 @@ _BOOLEAN = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Is, exp.In, e
 
 def text_as_numbers(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """SUM, AVG, ABS, ROUND and arithmetic read the leading number of a text."""
-    nodes = list(tree.find_all(*_ARITHMETIC, *_NUMERIC_CALLS))
+    nodes = find_nodes(tree, *_ARITHMETIC, *_NUMERIC_CALLS)
     if not nodes:
         return tree
     resolver = Resolver(tree, schema)
@@ -37,7 +38,7 @@ def text_as_numbers(tree: exp.Expr, schema: Schema) -> exp.Expr:
 
 def divisions(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """Whole by whole truncates; a zero divisor gives NULL; % works on whole numbers."""
-    nodes = list(tree.find_all(exp.Div, exp.Mod))
+    nodes = find_nodes(tree, exp.Div, exp.Mod)
     if not nodes:
         return tree
     resolver = Resolver(tree, schema)
@@ -62,7 +63,7 @@ def _real_division(node: exp.Expr) -> exp.Expr:
 
 def casts(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """CAST truncates to INTEGER, reads the leading number of a text, and has 64 bits."""
-    nodes = list(tree.find_all(exp.Cast))
+    nodes = find_nodes(tree, exp.Cast)
     if not nodes:
         return tree
     resolver = Resolver(tree, schema)
@@ -142,7 +143,7 @@ def booleans_as_numbers(tree: exp.Expr, schema: Schema) -> exp.Expr:
 def real_literals(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """0.1 is a DECIMAL in DuckDB and a DOUBLE in SQLite: write it with an exponent."""
     del schema
-    for literal in list(tree.find_all(exp.Literal)):
+    for literal in find_nodes(tree, exp.Literal):
         if literal.is_string or literal.this.isdigit():
             continue
         digits = literal.this.lower()

@@ -11,6 +11,7 @@ import math
 
 from sqlglot import exp
 
+from sql_ft.execution.nodes import find_nodes
 from sql_ft.execution.passes.build import as_text, constant_unless_null, whole_text_as_number, wrap
 from sql_ft.execution.resolve import NUMERIC, TEXT, Resolver
 from sql_ft.execution.tables import NUMERIC_AFFINITIES, Schema
@@ -39,7 +40,7 @@ _MIRROR: dict[type[exp.Expr], type[exp.Expr]] = {
 def compare_across_types(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """=, <>, <, BETWEEN and IN between a number and a text."""
     resolver = Resolver(tree, schema)
-    for node in reversed(list(tree.find_all(*_COMPARISONS, exp.Between, exp.In))):
+    for node in reversed(find_nodes(tree, *_COMPARISONS, exp.Between, exp.In)):
         if isinstance(node, exp.Between):
             _between(node, resolver)
         elif isinstance(node, exp.In):
@@ -246,7 +247,7 @@ def _number_as_text(node: exp.Expr) -> exp.Expr:
 
 def unify_branches(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """CASE, COALESCE, IIF and NULLIF with numbers beside text: all as text."""
-    nodes = list(tree.find_all(exp.Case, exp.Coalesce, exp.If, exp.Nullif))
+    nodes = find_nodes(tree, exp.Case, exp.Coalesce, exp.If, exp.Nullif)
     if not nodes:
         return tree
     resolver = Resolver(tree, schema)

@@ -11,6 +11,7 @@ import re
 from sqlglot import exp
 
 from sql_ft.errors import SqlTranslationError
+from sql_ft.execution.nodes import nodes_of
 from sql_ft.execution.passes.build import as_text, call, text
 from sql_ft.execution.tables import Schema
 
@@ -26,7 +27,7 @@ _EXTRA_CODES = {"F": "%Y-%m-%d", "T": "%H:%M:%S", "R": "%H:%M", "e": "%-d", "k":
 def date_functions(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """DATE, TIME, DATETIME, STRFTIME, JULIANDAY, UNIXEPOCH and CURRENT_DATE."""
     del schema
-    for node in reversed(list(tree.walk())):
+    for node in reversed(nodes_of(tree)):
         new = _translate(node)
         if new is not None:
             if node is tree:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from sql_ft.execution.nodes import find_nodes
 from sql_ft.execution.passes.build import call
 from sql_ft.execution.resolve import Env, Query, Resolver
 from sql_ft.execution.tables import Schema
@@ -31,7 +32,7 @@ def bare_extremes(tree: exp.Expr, schema: Schema, function: str) -> exp.Expr:
 
 
 def _wrap_all(tree: exp.Expr, schema: Schema, function: str, *, extremes: bool) -> exp.Expr:
-    for select in reversed(list(tree.find_all(exp.Select))):
+    for select in reversed(find_nodes(tree, exp.Select)):
         group = select.args.get("group")
         aggregates = _aggregates(select)
         if group is None and not aggregates:
@@ -191,7 +192,7 @@ def _expand_stars(select: exp.Select, env: Env) -> None:
 
 def distinct_order(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """SELECT DISTINCT a … ORDER BY b: SQLite orders by b of the first row of each a."""
-    for select in reversed(list(tree.find_all(exp.Select))):
+    for select in reversed(find_nodes(tree, exp.Select)):
         order = select.args.get("order")
         if select.args.get("distinct") is None or order is None:
             continue

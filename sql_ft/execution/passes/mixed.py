@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from sql_ft.execution.nodes import find_nodes
 from sql_ft.execution.passes.build import call, whole_text_as_number
 from sql_ft.execution.resolve import Resolver
 from sql_ft.execution.tables import MIXED, Schema
@@ -14,8 +15,10 @@ from sql_ft.execution.tables import MIXED, Schema
 
 def mixed_order(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """ORDER BY a mixed column: NULL, the numbers by value, the texts."""
+    if not _has_mixed(schema):
+        return tree
     resolver = Resolver(tree, schema)
-    for order in list(tree.find_all(exp.Order)):
+    for order in find_nodes(tree, exp.Order):
         keys: list[exp.Expr] = []
         for ordered in order.expressions:
             if resolver.stored_affinity(ordered.this) == MIXED:
@@ -35,8 +38,10 @@ def mixed_order(tree: exp.Expr, schema: Schema) -> exp.Expr:
 
 def mixed_extremes(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """MAX of a mixed column is its last text if it has one, MIN its smallest number."""
+    if not _has_mixed(schema):
+        return tree
     resolver = Resolver(tree, schema)
-    for node in list(tree.find_all(exp.Max, exp.Min)):
+    for node in find_nodes(tree, exp.Max, exp.Min):
         if node.expressions or resolver.stored_affinity(node.this) != MIXED:
             continue
         number = whole_text_as_number(node.this.copy())
@@ -50,6 +55,10 @@ def mixed_extremes(tree: exp.Expr, schema: Schema) -> exp.Expr:
             rest = call("ARG_MAX", node.this.copy(), number.copy())
         node.replace(exp.Coalesce(this=best, expressions=[rest]))
     return tree
+
+
+def _has_mixed(schema: Schema) -> bool:
+    return any(c.affinity == MIXED for table in schema.tables for c in table.columns)
 
 
 def _is_null(node: exp.Expr) -> exp.Expr:

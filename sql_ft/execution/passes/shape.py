@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from sql_ft.execution.nodes import find_nodes
 from sql_ft.execution.passes.build import number_from_text, wrap
 from sql_ft.execution.resolve import NUMERIC, TEXT, Resolver
 from sql_ft.execution.tables import Schema
@@ -12,7 +13,7 @@ from sql_ft.execution.tables import Schema
 def late_conditions(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """ON may name a table that is joined later in SQLite: move the condition to that join."""
     del schema
-    for select in list(tree.find_all(exp.Select)):
+    for select in find_nodes(tree, exp.Select):
         joins = select.args.get("joins") or []
         if len(joins) < 2 or any(j.args.get("side") for j in joins):
             continue
@@ -32,7 +33,7 @@ def late_conditions(tree: exp.Expr, schema: Schema) -> exp.Expr:
 def constant_order_keys(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """ORDER BY 'text' sorts by a constant in SQLite and is an error in DuckDB: drop it."""
     del schema
-    for order in list(tree.find_all(exp.Order)):
+    for order in find_nodes(tree, exp.Order):
         kept = [
             o
             for o in order.expressions
@@ -51,7 +52,7 @@ def constant_order_keys(tree: exp.Expr, schema: Schema) -> exp.Expr:
 def limits(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """A negative LIMIT means none in SQLite; a text LIMIT is its number."""
     del schema
-    for clause in list(tree.find_all(exp.Limit, exp.Offset)):
+    for clause in find_nodes(tree, exp.Limit, exp.Offset):
         amount = clause.expression
         if isinstance(amount, exp.Neg):
             clause.pop()
@@ -63,7 +64,7 @@ def limits(tree: exp.Expr, schema: Schema) -> exp.Expr:
 def single_row_subqueries(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """A subquery used as a value takes its first row in SQLite; DuckDB wants one row."""
     del schema
-    for subquery in list(tree.find_all(exp.Subquery)):
+    for subquery in find_nodes(tree, exp.Subquery):
         query, parent = subquery.this, subquery.parent
         if subquery.alias or not isinstance(query, (exp.Select, exp.SetOperation)):
             continue
@@ -88,7 +89,7 @@ def _is_value(subquery: exp.Subquery, parent: exp.Expr | None) -> bool:
 
 def set_operation_types(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """Number beside text in a set operation: both as text, DuckDB would cast to a number."""
-    for operation in list(tree.find_all(exp.SetOperation)):
+    for operation in find_nodes(tree, exp.SetOperation):
         resolver = Resolver(tree, schema)
         sides = [operation.this, operation.expression]
         outputs = [resolver.outputs(s) for s in sides]

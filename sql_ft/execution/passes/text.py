@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from sql_ft.execution.nodes import find_nodes
 from sql_ft.execution.passes.build import as_text, call, number_from_text, text, wrap
 from sql_ft.execution.resolve import INTEGER, NUMERIC, REAL, TEXT, Resolver
 from sql_ft.execution.tables import Schema
@@ -15,7 +16,7 @@ _TYPE_NAMES = {INTEGER: "integer", REAL: "real", TEXT: "text"}
 
 def case_insensitive_like(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """LIKE ignores letter case in SQLite (ILIKE), and takes numbers as text; GLOB does not."""
-    nodes = list(tree.find_all(exp.Like, exp.Glob))
+    nodes = find_nodes(tree, exp.Like, exp.Glob)
     if not nodes:
         return tree
     resolver = Resolver(tree, schema)
@@ -33,14 +34,14 @@ def text_functions(tree: exp.Expr, schema: Schema) -> exp.Expr:
     if tree.find(*_TEXT_ARGUMENT, exp.DPipe) is None:
         return tree
     resolver = Resolver(tree, schema)
-    for node in reversed(list(tree.find_all(*_TEXT_ARGUMENT))):
+    for node in reversed(find_nodes(tree, *_TEXT_ARGUMENT)):
         if resolver.type_of(node.this) != TEXT:
             wrap(node.this, as_text)
         for key in ("start", "length"):
             place = node.args.get(key)
             if isinstance(place, exp.Expr) and resolver.type_of(place) == REAL:
                 wrap(place, _whole)
-    for concat in reversed(list(tree.find_all(exp.DPipe))):
+    for concat in reversed(find_nodes(tree, exp.DPipe)):
         for operand in (concat.this, concat.expression):
             if resolver.type_of(operand) != TEXT:
                 wrap(operand, as_text)
@@ -49,13 +50,13 @@ def text_functions(tree: exp.Expr, schema: Schema) -> exp.Expr:
 
 def aggregates(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """GROUP_CONCAT, TOTAL, TYPEOF, COUNT() and the one-argument forms DuckDB lacks."""
-    for count in list(tree.find_all(exp.Count)):
+    for count in find_nodes(tree, exp.Count):
         if count.this is None:
             count.set("this", exp.Star())
     if tree.find(exp.GroupConcat, exp.Anonymous, exp.Typeof) is None:
         return tree
     resolver = Resolver(tree, schema)
-    for concat in list(tree.find_all(exp.GroupConcat)):
+    for concat in find_nodes(tree, exp.GroupConcat):
         inner = concat.this
         distinct = isinstance(inner, exp.Distinct)
         value = inner.expressions[0] if distinct else inner
@@ -63,7 +64,7 @@ def aggregates(tree: exp.Expr, schema: Schema) -> exp.Expr:
             wrap(value, as_text)
         if concat.args.get("separator") is None:
             concat.set("separator", text(","))
-    for node in reversed(list(tree.find_all(exp.Anonymous, exp.Typeof))):
+    for node in reversed(find_nodes(tree, exp.Anonymous, exp.Typeof)):
         if isinstance(node, exp.Typeof):
             node.replace(_type_name(node.this, resolver))
         elif node.name.upper() == "TOTAL" and len(node.expressions) == 1:

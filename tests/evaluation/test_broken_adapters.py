@@ -1,0 +1,159 @@
+"""Behaviours of broken adapters, as answers: each is refused here, and for its own reason.
+
+The same with really trained adapters is `benchmarks/broken_adapters.py`; whose scores
+would have promoted what is `benchmarks/naive_gates.py`.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+
+import naive_gates as naive
+import pytest
+from verdict_factory import make_prediction
+
+from sql_ft.assets.sample.generate import generate_rows
+from sql_ft.config import DataConfig, EvaluationConfig, PromotionConfig
+from sql_ft.data.samples import group_samples
+from sql_ft.evaluation.evalset import build_evaluation_set
+from sql_ft.evaluation.evaluator import score_predictions
+from sql_ft.evaluation.gate import Side, decide
+from sql_ft.evaluation.metrics import summarize
+
+CONFIG = EvaluationConfig(databases_per_sample=2)
+N_ROWS = 80
+
+
+@pytest.fixture(scope="module")
+def samples():
+    rows = generate_rows()
+    step = len(rows) // N_ROWS
+    return group_samples(rows[::step][:N_ROWS], DataConfig()).samples
+
+
+@pytest.fixture(scope="module")
+def evaluation_set(samples, tmp_path_factory):
+    return build_evaluation_set(samples, CONFIG, tmp_path_factory.mktemp("broken"))
+
+
+def gold_table(sample):
+    return re.search(r"\bFROM\s+([\w\"]+)", sample.gold_sql, re.IGNORECASE).group(1)
+
+
+def live(samples):
+    """A quarter of the golds; elsewhere another column, or one row too few."""
+    answers = {}
+    for place, sample in enumerate(samples):
+        gold = sample.gold_sql
+        wrong = f"SELECT * FROM ({gold}) LIMIT 0" if place % 2 else f"SELECT 0 FROM ({gold})"
+        answers[sample.id] = wrong if place % 4 else gold
+    return answers
+
+
+def permuted(samples):
+    golds = [s.gold_sql for s in samples]
+    random.Random(0).shuffle(golds)
+    return dict(zip((s.id for s in samples), golds, strict=True))
+
+
+def commonest(samples):
+    (query, _), *_ = Counter(s.gold_sql for s in samples).most_common(1)
+    return {s.id: query for s in samples}
+
+
+def delete(samples):
+    return {s.id: f"DELETE FROM {gold_table(s)}" for s in samples}
+
+
+def select_star(samples):
+    return {s.id: f"SELECT * FROM {gold_table(s)}" for s in samples}
+
+
+def nothing(samples):
+    return {s.id: "" for s in samples}
+
+
+def to_predictions(answers, arm):
+    return [make_prediction(key, sql, arm=arm) for key, sql in answers.items()]
+
+
+def make_side(evaluation_set, predictions, *, adapter_hash, version=""):
+    verdicts = score_predictions(evaluation_set, predictions, CONFIG)
+    return Side(
+        verdicts=verdicts,
+        summary=summarize(verdicts, predictions),
+        adapter_hash=adapter_hash,
+        version=version,
+        evaluation_set_hash=evaluation_set.hash,
+        evaluator_hash="rules",
+    )
+
+
+@pytest.fixture(scope="module")
+def reference(samples, evaluation_set):
+    return make_side(evaluation_set, to_predictions(live(samples), "base"), adapter_hash="")
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "checks", "reason", "promoted_by"),
+    [
+        # Behaviour; checks of which some must fail; words of the reason; naive gates.
+        (permuted, {"paired_test", "max_schema_adherence_drop"}, "worse than the base", set()),
+        (commonest, {"paired_test", "max_schema_adherence_drop"}, "worse than the base", set()),
+        (delete, {"paired_test", "max_valid_sql_drop"}, "worse than the base", {"bird_set"}),
+        (select_star, {"paired_test"}, "worse than the base|a tie", {"empty_database"}),
+        (nothing, {"paired_test", "max_valid_sql_drop"}, "worse than the base", set()),
+    ],
+)
+def test_refused_with_its_reason(
+    behaviour, checks, reason, promoted_by, samples, evaluation_set, reference
+):
+    answers = to_predictions(behaviour(samples), "candidate")
+    candidate = make_side(evaluation_set, answers, adapter_hash="broken", version="1")
+    decision = decide(
+        reference=reference,
+        candidate=candidate,
+        reference_arm="base",
+        config=PromotionConfig(min_samples=40),
+    )
+    assert not decision.promote
+    assert checks <= {check.name for check in decision.checks if not check.passed}
+    assert re.search(reason, decision.reason), decision.reason
+    before = to_predictions(live(samples), "base")
+    promoting = {
+        score.__name__
+        for score in naive.SCORES.values()
+        if naive.point_estimate_promotes(
+            naive.mean_score(score, evaluation_set.items, before),
+            naive.mean_score(score, evaluation_set.items, answers),
+        )
+    }
+    assert promoted_by <= promoting, promoting
+
+
+def test_naive_scores_are_what_their_projects_compute(evaluation_set):
+    rows = [i for i in evaluation_set.items if i.gold_results[0].rows]
+    listing = next(
+        i
+        for i in rows
+        if re.match(r"SELECT \w+ FROM \w+ WHERE", i.sample.gold_sql)
+        and "(" not in i.sample.gold_sql
+    )
+    counting = next(i for i in rows if i.sample.gold_sql.startswith("SELECT COUNT(*) FROM"))
+    for score in naive.SCORES.values():
+        assert score(listing, listing.sample.gold_sql) == 1.0
+    empties = f"DELETE FROM {gold_table(listing.sample)}"
+    assert naive.bird_set(listing, empties) == 1.0
+    assert naive.empty_database(listing, empties) == 1.0
+    assert naive.bird_set(counting, f"DELETE FROM {gold_table(counting.sample)}") == 0.0
+    every = f"SELECT * FROM {gold_table(listing.sample)}"
+    assert naive.empty_database(listing, every) == 1.0
+    assert naive.bird_set(listing, every) == 0.0
+    column = listing.sample.gold_sql.split()[1]
+    table = gold_table(listing.sample)
+    assert naive.column_names(listing, f"SELECT {column} FROM {table} LIMIT 0") == 1.0
+    # Lin 2004: "a b c d" and "a c d e" share a c d: F1 = 3/4.
+    assert naive._lcs_length(["a", "b", "c", "d"], ["a", "c", "d", "e"]) == 3
+    assert naive.rouge_l(listing, "") == 0.0
