@@ -37,6 +37,7 @@ BIN = Path(sys.executable).parent
 
 
 def main() -> None:
+    """Take what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--state", type=Path, required=True, help="state_dir of the runs")
     parser.add_argument("--model", default="sql-ft-tiny", help="registered model")
@@ -242,6 +243,7 @@ def prefect_server(home: Path) -> Iterator[str]:
 def server(
     command: list[str], address: str, health: str, environment: dict[str, str]
 ) -> Iterator[str]:
+    """A server with its helpers, from the moment it answers until the block is left."""
     process = subprocess.Popen(
         command,
         stdout=subprocess.DEVNULL,
@@ -267,6 +269,7 @@ def server(
 
 
 def post(url: str, body: dict[str, Any]) -> Any:
+    """The JSON that a POST of JSON brings back."""
     request = urllib.request.Request(
         url, json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
