@@ -125,7 +125,9 @@ class Browser:
             "scale": 1,
         }
         self.wait(0.3)
-        image = self._call("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)
+        # Rendering beyond the window makes MLflow's pages load again, and nothing is shown.
+        beyond = top + clip["height"] > self.evaluate("innerHeight")
+        image = self._call("Page.captureScreenshot", clip=clip, captureBeyondViewport=beyond)
         return base64.b64decode(image["data"])
 
     def resize(self, width: int, height: int) -> None:
