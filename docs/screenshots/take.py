@@ -148,7 +148,7 @@ def take_reports(camera: Camera, state: Path, versions: list[RegisteredVersion])
                 (f"report_questions_{width}_{look}", {**size, "height": flips, "at": "#filters"})
             )
         shots.append(
-            (f"report_cost_{width}", {"width": width, "height": 1500, "at": ".curve"})
+            (f"report_cost_{width}", {"width": width, "height": 1500, "at": "section:has(.curve)"})
         )
     for name, options in shots:
         page = camera.take(name, url, expect="Questions", **options)
