@@ -154,7 +154,7 @@ def _stages(outcome: dict[str, Any]) -> list[StageTime]:
 
 def _metrics(data: ReportData) -> dict[str, float]:
     """Figures of every arm, of the comparison and of the stages, by metric name."""
-    metrics = {f"time/{stage.name}_s": stage.wall_time_s for stage in data.stages}
+    metrics = {f"time/{s.name.replace(' ', '_')}_s": s.wall_time_s for s in data.stages}
     for arm, summary in data.summaries.items():
         metrics.update({f"{arm}/{k}": v for k, v in summary.to_metrics().items()})
         stats = data.stats.get(arm, {})

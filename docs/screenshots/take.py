@@ -124,13 +124,13 @@ class Camera:
         return page
 
 
-CLOSE_ASSISTANT = """(() => {
+CLOSE_WELCOME = """(() => {
     const id = 'mlflow.assistant.chat_panel.close';
-    const button = document.querySelector(`[data-component-id="${id}"]`);
-    if (button) button.click();
-    return Boolean(button);
+    const panel = document.querySelector(`[data-component-id="${id}"]`);
+    const dialog = [...document.querySelectorAll('button')].find(b => b.innerText === 'Try it now');
+    for (const button of [dialog, panel]) if (button) button.click();
 })()"""
-"""MLflow opens a chat panel beside every page, which a reader closes once."""
+"""MLflow greets a new reader with a dialog and a chat panel, which are closed once."""
 
 
 def take_reports(camera: Camera, state: Path, versions: list[RegisteredVersion]) -> list[str]:
@@ -171,7 +171,8 @@ def take_mlflow(
     run = f"{address}/#/experiments/{experiment}/runs/{run_id}"
     wide: dict[str, Any] = {"width": 1280, "window": 900, "settle_s": 5.0}
     camera.browser.open(f"{address}/#/models", width=1280, dark=False, expect=name)
-    camera.browser.evaluate(CLOSE_ASSISTANT)
+    camera.browser.wait(5.0)
+    camera.browser.evaluate(CLOSE_WELCOME)
     camera.take("mlflow_models", f"{address}/#/models", expect=name, **wide)
     camera.take("mlflow_model", f"{address}/#/models/{name}", expect="champion", **wide)
     for label, version in (("champion", champion), ("refused", refused(versions))):
@@ -194,9 +195,8 @@ def take_mlflow(
 def take_prefect(
     camera: Camera, address: str, store: Store, versions: list[RegisteredVersion]
 ) -> None:
-    """The flow run of the champion's decision, and its artifact."""
-    champion = next((v for v in versions if CHAMPION in v.aliases), versions[0])
-    tags = store.client().get_run(decision_run(champion)).data.tags
+    """The flow run of the last refusal, or of the newest version, and its artifact."""
+    tags = store.client().get_run(decision_run(refused(versions) or versions[0])).data.tags
     flow_run = tags["prefect.flow_run_id"]
     page = f"{address}/runs/flow-run/{flow_run}"
     wide: dict[str, Any] = {"width": 1280, "settle_s": 5.0}

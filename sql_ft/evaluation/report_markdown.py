@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sql_ft.evaluation.report_data import ReportData, arm_rows
 from sql_ft.evaluation.report_labels import arm_label, check_label, format_seconds, format_value
+from sql_ft.records import Check
 
 MAX_FLIPS = 5
 
@@ -27,17 +28,12 @@ def render_markdown(data: ReportData, *, max_flips: int = MAX_FLIPS) -> str:
         )
     )
     if data.decision is not None:
+        # Three columns: Prefect's page is narrow, and a finding names value and threshold.
         rows = [
-            [
-                "✓" if check.passed else "✗",
-                check_label(check),
-                format_value(check.value),
-                format_value(check.threshold),
-                check.detail,
-            ]
+            ["✓" if check.passed else "✗", check_label(check), check.detail or _numbers(check)]
             for check in data.decision.checks
         ]
-        blocks += ["## Gate", _table(["", "check", "value", "threshold", "detail"], rows)]
+        blocks += ["## Gate", _table(["", "check", "finding"], rows)]
     if data.examples:
         blocks.append("## Example questions")
     for example in data.examples:
@@ -67,6 +63,10 @@ def render_markdown(data: ReportData, *, max_flips: int = MAX_FLIPS) -> str:
         rows += [[s.name, f"{format_seconds(s.wall_time_s)} {s.note}".strip()] for s in data.stages]
         blocks += ["## Cost", _table(["", ""], rows)]
     return "\n\n".join(blocks) + "\n"
+
+
+def _numbers(check: Check) -> str:
+    return f"{format_value(check.value)} (threshold {format_value(check.threshold)})"
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
