@@ -151,6 +151,8 @@ def take_reports(camera: Camera, state: Path, versions: list[RegisteredVersion])
             (f"report_cost_{width}", {"width": width, "height": 1500, "at": "section:has(.curve)"})
         )
     for name, options in shots:
+        if not name.startswith(camera.only):
+            continue
         page = camera.take(name, url, expect="Questions", **options)
         wide = camera.browser.evaluate("document.documentElement.scrollWidth")
         complaints += [f"{name}: {error}" for error in page.errors]
