@@ -34,6 +34,7 @@ from tasks.sample import resolve_base, sample_dataset, sample_key
 from tasks.scores import record_scores
 from tasks.serve_check import check_champion, check_served
 from tasks.stage_state import is_complete
+from tasks.stage_times import StageClock
 from tasks.train import train_adapter, training_key
 
 #: How often a candidate is compared again because another run moved the champion.
@@ -70,29 +71,35 @@ def finetune(config: RunConfig = RunConfig()) -> dict[str, Any]:
         tags={"sql_ft.config_hash": config.hash, "prefect.flow_run_id": str(flow_run.id or "")},
     ) as run:
         logger.info("MLflow run %s in %s", run.run_id, store.label)
+        clock = StageClock()
         base = resolve_base(config)
 
         key = sample_key(config, base)
         dataset = sample_dataset.with_options(
             refresh_cache=not is_complete(config, "datasets", key)
         )(config, base, cache_key=key)
+        clock.lap("sample")
 
         key = evaluation_set_key(config, dataset)
         evaluation_set = build_evaluation_set.with_options(
             refresh_cache=not is_complete(config, "evaluation_sets", key)
         )(config, dataset, cache_key=key)
+        clock.lap("build evaluation set")
 
         key = training_key(config, base, dataset)
         adapter = train_adapter.with_options(
             refresh_cache=not is_complete(config, "training", key),
             timeout_seconds=config.train.timeout_s + 600,
         )(config, dataset, run.run_id, cache_key=key)
+        clock.lap("train")
 
         version = register_adapter(config, run.run_id, base, dataset, evaluation_set, adapter)
-        outcome = _judge(config, run.run_id, base, dataset, evaluation_set, version)
+        clock.lap("register")
+        outcome = _judge(config, run.run_id, base, dataset, evaluation_set, version, clock)
         outcome.update(
             run_id=run.run_id, base=base, dataset=dataset, adapter=adapter, version=version
         )
+        outcome["stage_times_s"] = clock.times_s
         outcome["report"] = publish_report(config, run.run_id, outcome)
     return outcome
 
@@ -104,6 +111,7 @@ def _judge(
     dataset: dict[str, Any],
     evaluation_set: dict[str, Any],
     version: dict[str, Any],
+    clock: StageClock,
 ) -> dict[str, Any]:
     """Evaluate what the registry holds and decide; again if the champion changed meanwhile."""
     candidate = fetch_adapter(config, version["version"])
@@ -111,20 +119,25 @@ def _judge(
     for _ in range(MAX_COMPARISONS):
         champion = fetch_adapter(config, "champion")
         answers = generate_predictions(config, base, dataset, candidate, champion)
+        clock.lap("generate")
         verdicts = score_predictions(config, evaluation_set, answers)
+        clock.lap("score")
         sides = {CANDIDATE: candidate, **({CHAMPION: champion} if champion else {})}
         scored = {adapter["version"]: verdicts[arm] for arm, adapter in sides.items()}
         record_scores(config, run_id, dataset, evaluation_set, scored)
         decided = decide(config, evaluation_set, dataset, answers, verdicts, candidate, champion)
         decision = decided["decision"]
+        clock.lap("decide")
         if decision["promote"]:
             decision = check_served(config, dataset, answers, decision, candidate)
         if decision["promote"] and config.promotion.require_approval:
             decision = ask_for_approval(config, decision, candidate)
         applied = apply_decision(config, run_id, decision, candidate, champion)
+        clock.lap("promote")
         if applied is not None:
             if applied["promote"]:
                 applied = check_champion(config, run_id, dataset, answers, applied, candidate)
+            clock.lap("promote")
             tell_if_interrupted(f"the decision is recorded ({applied['reason']})")
             return {
                 **decided,

@@ -69,4 +69,5 @@ def register_adapter(
         "adapter_hash": version.adapter_hash,
         "created": version.created,
         "uri": version.uri,
+        "model_id": version.model_id,
     }

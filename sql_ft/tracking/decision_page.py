@@ -47,6 +47,8 @@ def describe(version: RegisteredVersion, history: list[Entry]) -> str:
         f"run `{main['run_id']}` (`decisions/version-{version.version}-{main['id']}.json`) · "
         f"evaluation set `{main['evaluation_set_hash'][:12]}`\n",
     ]
+    if main.get("report"):
+        lines.append(f"**[Report: slices, flipped questions, cost]({main['report']})**\n")
     lines += check_table(main["checks"])
     others = [entry for entry in reversed(history) if entry is not main]
     if others:

@@ -12,7 +12,7 @@ from sql_ft.tracking.decision_history import (
     new_entry,
 )
 from sql_ft.tracking.decision_page import describe
-from sql_ft.tracking.runs import attach_run
+from sql_ft.tracking.runs import REPORT_FILE, attach_run
 from sql_ft.tracking.store import Store, tracking_errors
 from sql_ft.tracking.versions import RegisteredVersion, get_version, set_version_tags
 
@@ -44,6 +44,8 @@ def record(
         "version": version,
     }
     run = attach_run(store, run_id)
+    if action == "gate":  # who decides by hand writes no report
+        entry["report"] = run.artifact_page(REPORT_FILE)
     run.log_json(record, f"decisions/version-{version}-{identity}.json")
     run.log_json(record, "decision.json")
     history.add(entry, moves=moves)

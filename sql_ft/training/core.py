@@ -32,7 +32,7 @@ from sql_ft.training.hardware import (
     fix_determinism,
 )
 from sql_ft.training.metrics_sink import MetricSink
-from sql_ft.training.result import TrainResult
+from sql_ft.training.result import TrainResult, read_loss_curve
 
 logger = logging.getLogger(__name__)
 
@@ -138,6 +138,8 @@ def run_training(
         base_label=resolved.label,
         base_revision=resolved.revision,
         notes=tuple(notes),
+        # A resumed trainer reads the earlier part from its checkpoint.
+        loss_curve=read_loss_curve(trainer.state.log_history),
     )
     sink.log_metrics(result.to_metrics(), None)
     return result

@@ -73,6 +73,28 @@ def test_chain_registers_judges_and_keeps_a_worthless_adapter_out(
     page = Path(outcome["report"]).read_text(encoding="utf-8")
     assert decision.reason in page.replace("&#39;", "'")
 
+    files = {
+        f.path
+        for folder in ("report", "plots")
+        for f in store.client().list_artifacts(outcome["run_id"], folder)
+    }
+    assert files == {
+        "report/report.html",
+        "report/summary.md",
+        "report/verdicts.json",
+        "plots/accuracy_by_arm.png",
+        "plots/gain_per_slice.png",
+        "plots/loss_curve.png",
+    }
+    assert {"time/train_s", "time/generate_s", "gain/execution_accuracy"} <= set(run.data.metrics)
+    assert f"runs/{outcome['run_id']}/artifacts/report/report.html" in version.description
+    # The candidate's figures stand on the page of the model, with the set they were measured on.
+    model = store.client().get_logged_model(version.model_id)
+    (accuracy,) = [m for m in model.metrics if m.key == "execution_accuracy"]
+    assert accuracy.value == run.data.metrics["candidate/execution_accuracy"]
+    inputs = {(i.dataset.name, i.dataset.digest) for i in run.inputs.dataset_inputs}
+    assert (accuracy.dataset_name, accuracy.dataset_digest) in inputs
+
     # An identical second run finds everything done: nothing is trained, registered or moved.
     again = run_finetune(config)
     assert again["version"]["version"] == version.version
@@ -91,3 +113,5 @@ def test_chain_registers_judges_and_keeps_a_worthless_adapter_out(
     questions = read_scores(store, score)
     assert len(questions) == again["evaluation_set"]["n"]
     assert all(row.question for row in questions)
+    assert "kept from an earlier run" in Path(again["report"]).read_text(encoding="utf-8")
+    assert "Training loss" in Path(again["report"]).read_text(encoding="utf-8")

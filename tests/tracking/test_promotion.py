@@ -46,6 +46,9 @@ def test_the_alias_moves_with_a_record_and_remembers_the_previous(store, version
     assert found.tags["evaluation_set_hash"] == "e" * 64
     assert "### Promoted: better by 12" in found.description
     assert f"against version {first}" in found.description
+    experiment = attach_run(store, run_id).experiment_id
+    page = f"#/experiments/{experiment}/runs/{run_id}/artifacts/report/report.html"
+    assert f"cost]({page})**" in found.description
     assert "| ✓ | gain | paired |" in found.description
     assert "| ✓ | arm\\|odd | a b (threshold >= 1) |" in found.description
     saved = attach_run(store, run_id).read_json("decision.json")
