@@ -73,11 +73,6 @@ def commonest(train: Sequence[Sample], held: Sequence[Sample]) -> list[Sample]:
     return [replace(s, gold_sql=query) for s in train]
 
 
-def commonest_shape(train: Sequence[Sample], held: Sequence[Sample]) -> list[Sample]:
-    """The commonest query's shape (``SELECT COUNT(*) FROM``) on the question's own table."""
-    return [replace(s, gold_sql=f"SELECT COUNT(*) FROM {gold_table(s)}") for s in train]
-
-
 def delete(train: Sequence[Sample], held: Sequence[Sample]) -> list[Sample]:
     return [replace(s, gold_sql=f"DELETE FROM {gold_table(s)}") for s in train]
 
@@ -104,7 +99,6 @@ TRAINED: dict[str, tuple[Spoil, int]] = {
     HONEST: (lambda train, held: list(train), -1),
     "answers permuted": (permuted, 40),
     "commonest query": (commonest, 20),
-    "COUNT(*) for all": (commonest_shape, 25),
     "DELETE": (delete, 25),
     "SELECT * of gold's table": (select_star, 30),
     "empty output": (nothing, 12),
@@ -195,7 +189,8 @@ class Chain:
                     verify=name in CHANGED,
                 )
         except SqlFtError as error:
-            return str(error.message.splitlines()[-1]).replace(str(adapter), "adapter")
+            # The last line is the message of the process that could not load it.
+            return re.sub(r"^\S+Error: |/\S+/(?=adapter\b)", "", error.message.splitlines()[-1])
 
     def answer(self, name: str, adapter: Path | None) -> None:
         """Let one arm answer and have its answers executed; both are kept."""
