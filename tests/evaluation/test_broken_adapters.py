@@ -23,6 +23,9 @@ from sql_ft.evaluation.gate import Side, decide
 from sql_ft.evaluation.metrics import summarize
 
 CONFIG = EvaluationConfig(databases_per_sample=2)
+UNSEEN = {
+    kind: {"eval_rows": 0, "share": 0.0} for kind in ("exact_row", "schema_group", "question_text")
+}
 N_ROWS = 80
 
 
@@ -92,6 +95,7 @@ def make_side(evaluation_set, predictions, *, adapter_hash, version=""):
         version=version,
         evaluation_set_hash=evaluation_set.hash,
         evaluator_hash="rules",
+        empty_adapter=False,
     )
 
 
@@ -108,7 +112,7 @@ def reference(samples, evaluation_set):
         (commonest, {"paired_test", "max_schema_adherence_drop"}, "worse than the base", set()),
         (delete, {"paired_test", "max_valid_sql_drop"}, "worse than the base", {"bird_set"}),
         (select_star, {"paired_test"}, "worse than the base|a tie", {"empty_database"}),
-        (nothing, {"paired_test", "max_valid_sql_drop"}, "worse than the base", set()),
+        (nothing, {"paired_test", "max_valid_sql_drop"}, "hold no SQL: generation failed", set()),
     ],
 )
 def test_refused_with_its_reason(
@@ -121,6 +125,7 @@ def test_refused_with_its_reason(
         candidate=candidate,
         reference_arm="base",
         config=PromotionConfig(min_samples=40),
+        overlap=UNSEEN,
     )
     assert not decision.promote
     assert checks <= {check.name for check in decision.checks if not check.passed}
