@@ -190,7 +190,7 @@ class Chain:
                 )
         except SqlFtError as error:
             # The last line is the message of the process that could not load it.
-            return re.sub(r"^\S+Error: |/\S+/(?=adapter\b)", "", error.message.splitlines()[-1])
+            return re.sub(r"^\S+Error: |/\S+/adapter ", "", error.message.splitlines()[-1])
 
     def answer(self, name: str, adapter: Path | None) -> None:
         """Let one arm answer and have its answers executed; both are kept."""

@@ -6,6 +6,7 @@ would have promoted what is `benchmarks/naive_gates.py`.
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import re
 from collections import Counter
@@ -16,6 +17,7 @@ from verdict_factory import make_prediction
 
 from sql_ft.assets.sample.generate import generate_rows
 from sql_ft.config import DataConfig, EvaluationConfig, PromotionConfig
+from sql_ft.data.overlap import measure_overlap
 from sql_ft.data.samples import group_samples
 from sql_ft.evaluation.evalset import build_evaluation_set
 from sql_ft.evaluation.evaluator import score_predictions
@@ -23,10 +25,8 @@ from sql_ft.evaluation.gate import Side, decide
 from sql_ft.evaluation.metrics import summarize
 
 CONFIG = EvaluationConfig(databases_per_sample=2)
-UNSEEN = {
-    kind: {"eval_rows": 0, "share": 0.0} for kind in ("exact_row", "schema_group", "question_text")
-}
 N_ROWS = 80
+EMPTY = "hash of zeros"
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,19 @@ def make_side(evaluation_set, predictions, *, adapter_hash, version=""):
         version=version,
         evaluation_set_hash=evaluation_set.hash,
         evaluator_hash="rules",
-        empty_adapter=False,
+        empty_adapter=adapter_hash == EMPTY,
+        completion_tokens={p.sample_id: p.completion_tokens for p in predictions},
+    )
+
+
+def judge(reference, candidate, samples, train=()):
+    return decide(
+        reference=reference,
+        candidate=candidate,
+        reference_arm="champion" if reference.version else "base",
+        config=PromotionConfig(min_samples=40),
+        base=dataclasses.replace(reference, version="", adapter_hash=""),
+        overlap=measure_overlap(train, samples),
     )
 
 
@@ -112,7 +124,7 @@ def reference(samples, evaluation_set):
         (commonest, {"paired_test", "max_schema_adherence_drop"}, "worse than the base", set()),
         (delete, {"paired_test", "max_valid_sql_drop"}, "worse than the base", {"bird_set"}),
         (select_star, {"paired_test"}, "worse than the base|a tie", {"empty_database"}),
-        (nothing, {"paired_test", "max_valid_sql_drop"}, "hold no SQL: generation failed", set()),
+        (nothing, {"max_empty_share", "paired_test"}, "hold no SQL: generation failed", set()),
     ],
 )
 def test_refused_with_its_reason(
@@ -120,13 +132,7 @@ def test_refused_with_its_reason(
 ):
     answers = to_predictions(behaviour(samples), "candidate")
     candidate = make_side(evaluation_set, answers, adapter_hash="broken", version="1")
-    decision = decide(
-        reference=reference,
-        candidate=candidate,
-        reference_arm="base",
-        config=PromotionConfig(min_samples=40),
-        overlap=UNSEEN,
-    )
+    decision = judge(reference, candidate, samples)
     assert not decision.promote
     assert checks <= {check.name for check in decision.checks if not check.passed}
     assert re.search(reason, decision.reason), decision.reason
@@ -140,6 +146,31 @@ def test_refused_with_its_reason(
         )
     }
     assert promoted_by <= promoting, promoting
+
+
+def test_perfect_answers_are_promoted_unless_their_questions_were_trained_on(
+    samples, evaluation_set, reference
+):
+    perfect = to_predictions({s.id: s.gold_sql for s in samples}, "candidate")
+    candidate = make_side(evaluation_set, perfect, adapter_hash="new", version="1")
+    decision = judge(reference, candidate, samples)
+    assert decision.promote, decision.reason
+    leaked = judge(reference, candidate, samples, train=samples)
+    assert not leaked.promote
+    assert "training rows leaked into evaluation" in leaked.reason
+
+
+def test_an_empty_or_repeated_adapter_is_refused_as_such(samples, evaluation_set, reference):
+    same = to_predictions(live(samples), "candidate")
+    zeroed = make_side(evaluation_set, same, adapter_hash=EMPTY, version="1")
+    decision = judge(reference, zeroed, samples)
+    assert "the adapter is empty" in decision.reason
+    champion = dataclasses.replace(reference, version="1", adapter_hash="h")
+    again = make_side(evaluation_set, same, adapter_hash="h", version="2")
+    assert "identical to the champion v1" in judge(champion, again, samples).reason
+    # Other weights that answer alike: shuffled where they do not matter, say.
+    alike = make_side(evaluation_set, same, adapter_hash="other", version="2")
+    assert "answers are identical" in judge(champion, alike, samples).reason
 
 
 def test_naive_scores_are_what_their_projects_compute(evaluation_set):
