@@ -122,13 +122,48 @@ class TrainConfig(_Section):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto", description="mixed precision of the trainer; auto: bf16 on a GPU, fp32 on a CPU"
     )
-    packing: bool = False
+    packing: bool = Field(
+        False,
+        description="rows of a step end to end in one sequence instead of padded (GPU); "
+        "attention stays inside each row and the loss is the same",
+    )
+    fused_kernels: Literal["auto", "off"] = Field(
+        "auto",
+        description="with packing, on a GPU with bfloat16: LoRA layers, norms, MLP and loss in "
+        "fused kernels, all in bfloat16 beside a float32 adapter, without autocast",
+    )
+    cuda_graphs: Literal["auto", "off"] = Field(
+        "auto", description="with fused kernels: replay small steps as captured graphs"
+    )
+    unpack_base: Literal["auto", "off"] = Field(
+        "auto",
+        description="with fused kernels: hold the NF4 values in 16 bits while training, where "
+        "that takes at most a quarter of the memory: same values, no unpacking at each use",
+    )
+    deterministic: bool = Field(
+        True, description="on a GPU: the same seed gives the same adapter on the same machine"
+    )
+    memory_limit_gb: float | None = Field(
+        None,
+        gt=0.0,
+        le=1024.0,
+        description="GPU memory that training may take, GiB (with packing): a step is cut into "
+        "passes that fit; default: what is free",
+    )
     group_by_length: bool = Field(False, description="batch rows of similar length together")
     gradient_checkpointing: bool = False
     logging_steps: int = Field(10, ge=1)
     save_steps: int = Field(50, ge=1, description="optimizer steps between checkpoints")
     seed: int = Field(42, ge=0, le=2**32 - 1)
     timeout_s: int = Field(6 * 3600, ge=1, description="training is stopped after this long")
+
+    @model_validator(mode="after")
+    def _limit_goes_with_packing(self) -> TrainConfig:
+        if self.memory_limit_gb is not None and not self.packing:
+            raise ValueError(
+                "train.memory_limit_gb needs train.packing: true (padded batches cannot be cut)"
+            )
+        return self
 
 
 class GenerationConfig(_Section):

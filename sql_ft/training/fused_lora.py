@@ -1,0 +1,136 @@
+"""LoRA's linear layer as one autograd node, and the kernels of liger-kernel around it.
+
+PEFT's layer runs, in 16 bits with a float32 adapter and without autocast, two casts, a
+dropout, two products, a scaling and a sum, and keeps most of what lies between. Here the
+low-rank product is added by the matrix product itself, and the input is kept once for all
+projections that read it. The arithmetic is autocast's: products in the dtype of the
+activations, adapter weights and their gradients in float32.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.nn.functional import linear
+
+logger = logging.getLogger(__name__)
+
+_ADAPTER = "default"
+
+
+class _LoraLinear(torch.autograd.Function):
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any,
+        x: torch.Tensor,
+        lora_a: torch.Tensor,
+        lora_b: torch.Tensor,
+        weight: Callable[[], torch.Tensor],
+        bias: torch.Tensor | None,
+        scaling: float,
+        dropout: float,
+    ) -> torch.Tensor:
+        flat = x.reshape(-1, x.shape[-1])
+        a, b = lora_a.to(x.dtype), lora_b.to(x.dtype)
+        mask = None
+        dropped = flat
+        if dropout > 0.0:
+            dropped, mask = torch.native_dropout(flat, dropout, True)
+        low = dropped @ a.t()
+        out = linear(flat, weight(), bias)
+        out.addmm_(low, b.t(), alpha=scaling)
+        ctx.save_for_backward(flat, mask, low, a, b)
+        ctx.weight, ctx.scaling, ctx.dropout = weight, scaling, dropout
+        return out.view(*x.shape[:-1], -1)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
+        flat, mask, low, a, b = ctx.saved_tensors
+        g = grads[0].reshape(-1, grads[0].shape[-1])
+        g_low = (g @ b).mul_(ctx.scaling)
+        grad_b = (g.t() @ low).float().mul_(ctx.scaling)
+        keep = 1.0 / (1.0 - ctx.dropout)
+        dropped = flat
+        if mask is not None:
+            dropped = torch.ops.aten.native_dropout_backward(flat, mask, keep)
+        grad_a = (g_low.t() @ dropped).float()
+        grad_x = None
+        if ctx.needs_input_grad[0]:
+            grad_x = g @ ctx.weight()
+            if mask is None:
+                grad_x.addmm_(g_low, a)
+            else:
+                grad_x += torch.ops.aten.native_dropout_backward(g_low @ a, mask, keep)
+            grad_x = grad_x.view(*grads[0].shape[:-1], -1)
+        return grad_x, grad_a, grad_b, None, None, None, None
+
+
+def fuse_lora_layers(model: Any) -> int:
+    """Replace the forward pass of every LoRA linear layer; return how many there were.
+
+    Modules, parameters and their names stay PEFT's, so that saving and checkpoints do not
+    notice. Layers with a trained bias are left to PEFT.
+    """
+    from peft.tuners.lora import LoraLayer
+
+    fused = 0
+    for module in model.modules():
+        if not isinstance(module, LoraLayer) or _ADAPTER not in getattr(module, "lora_A", {}):
+            continue
+        base = module.get_base_layer()
+        bias = getattr(base, "bias", None)
+        if module.use_dora.get(_ADAPTER) or (bias is not None and bias.requires_grad):
+            continue
+        module.forward = _fused_forward(module, base)
+        fused += 1
+    return fused
+
+
+def apply_liger(model: Any) -> bool:
+    """Swap norm, rotary embedding and MLP for liger-kernel's, where it has them.
+
+    Returns:
+        Whether it is installed and knows the architecture.
+    """
+    try:
+        from liger_kernel.transformers import monkey_patch
+    except ImportError:
+        return False
+    known = model.config.model_type in monkey_patch.MODEL_TYPE_TO_APPLY_LIGER_FN
+    if known:
+        monkey_patch._apply_liger_kernel_to_instance(
+            model=model, cross_entropy=False, fused_linear_cross_entropy=False
+        )
+    return bool(known)
+
+
+def _fused_forward(module: Any, base: Any) -> Callable[..., torch.Tensor]:
+    weight = _weight_reader(base)
+    lora_a, lora_b = module.lora_A[_ADAPTER].weight, module.lora_B[_ADAPTER].weight
+    scaling = float(module.scaling[_ADAPTER])
+    rate = float(getattr(module.lora_dropout[_ADAPTER], "p", 0.0))
+
+    def forward(x: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
+        dropout = rate if module.training else 0.0
+        out: torch.Tensor = _LoraLinear.apply(x, lora_a, lora_b, weight, base.bias, scaling, dropout)
+        return out
+
+    return forward
+
+
+def _weight_reader(base: Any) -> Callable[[], torch.Tensor]:
+    """Return a callable for the layer's weight: itself, or unpacked from NF4 at each use."""
+    state = getattr(base.weight, "quant_state", None)
+    if state is None:
+        return lambda: base.weight
+
+    def unpack() -> torch.Tensor:
+        from bitsandbytes.functional import dequantize_4bit
+
+        weight: torch.Tensor = dequantize_4bit(base.weight.data, state)
+        return weight
+
+    return unpack
