@@ -13,12 +13,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from sql_ft.errors import ConfigError
 from sql_ft.records import content_hash
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+# YAML 1.1 reads a bare "off" as false.
+AutoOrOff = Annotated[
+    Literal["auto", "off"], BeforeValidator(lambda value: "off" if value is False else value)
+]
 
 
 class _Section(BaseModel):
@@ -127,15 +131,15 @@ class TrainConfig(_Section):
         description="rows of a step end to end in one sequence instead of padded (GPU); "
         "attention stays inside each row and the loss is the same",
     )
-    fused_kernels: Literal["auto", "off"] = Field(
+    fused_kernels: AutoOrOff = Field(
         "auto",
         description="with packing, on a GPU with bfloat16: LoRA layers, norms, MLP and loss in "
         "fused kernels, all in bfloat16 beside a float32 adapter, without autocast",
     )
-    cuda_graphs: Literal["auto", "off"] = Field(
+    cuda_graphs: AutoOrOff = Field(
         "auto", description="with fused kernels: replay small steps as captured graphs"
     )
-    unpack_base: Literal["auto", "off"] = Field(
+    unpack_base: AutoOrOff = Field(
         "auto",
         description="with fused kernels: hold the NF4 values in 16 bits while training, where "
         "that takes at most a quarter of the memory: same values, no unpacking at each use",
