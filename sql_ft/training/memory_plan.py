@@ -19,8 +19,10 @@ _FIXED_BYTES = int(0.35 * GIB)
 _FRAGMENTATION = 1.08
 # float32: weight, gradient, two moments.
 _ADAPTER_BYTES_PER_PARAMETER = 16
-# Fewer tokens than this per pass leave most of a GPU idle; recomputing is then cheaper.
-_FEW_TOKENS = 1024
+# With fewer tokens a pass would leave most of a GPU idle; recomputing a third of the work
+# is then cheaper. (A captured pass of 800 tokens runs 10 times as fast as a recomputed one
+# of 6,000, which cannot be captured: docs/design/speed.md.)
+_FEW_TOKENS = 512
 _LARGEST_PASS = 32768
 
 

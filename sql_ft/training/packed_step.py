@@ -71,7 +71,9 @@ class PackedStep:
         self.correct = torch.zeros((), device=device)
         self._captured: dict[tuple[int, ...], _Captured] = {}
         self._seen: set[tuple[int, ...]] = set()
-        self._pool: Any = None
+        # Captured graphs keep their memory. Passes that are not captured take theirs from
+        # the same pool, or they would need it a second time.
+        self._pool = torch.cuda.MemPool() if graphs else None
 
     @property
     def graphs_captured(self) -> int:
@@ -103,7 +105,8 @@ class PackedStep:
             self._captured[shape] = captured
         if captured is None:
             self._seen.add(shape)
-            self._accumulate(batch)
+            with self._pooled():
+                self._accumulate(batch)
             return
         for name, held in captured.inputs.items():
             held.copy_(batch[name])
@@ -120,13 +123,17 @@ class PackedStep:
     def _capture(self, batch: dict[str, Any]) -> _Captured:
         inputs = {name: batch[name].clone() for name in _INPUTS}
         graph = torch.cuda.CUDAGraph()
-        if self._pool is None:
-            self._pool = torch.cuda.graph_pool_handle()
+        assert self._pool is not None
         # One pool: the graphs never run at the same time, and all that must outlive a
-        # replay (loss, gradients) was allocated outside it.
-        with torch.cuda.graph(graph, pool=self._pool):
+        # replay (inputs, loss, gradients) was allocated outside it.
+        with torch.cuda.graph(graph, pool=self._pool.id):
             self._accumulate({**inputs, "lengths": batch["lengths"]})
         return _Captured(graph, inputs)
+
+    def _pooled(self) -> contextlib.AbstractContextManager[Any]:
+        if self._pool is None:
+            return contextlib.nullcontext()
+        return torch.cuda.use_mem_pool(self._pool)
 
     def _accumulate(self, batch: dict[str, Any]) -> None:
         rows = WholeRows(batch["boundaries"], self._longest, batch["lengths"])
