@@ -13,7 +13,9 @@ Elsewhere (CPU, float32) PyTorch's scaled-dot-product attention runs row by row.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sql_ft.errors import ModelError
@@ -189,3 +191,14 @@ def use_packed_attention(model: Any) -> None:
 
     AttentionInterface.register(IMPLEMENTATION, _attention_interface)
     model.config._attn_implementation = IMPLEMENTATION
+
+
+@contextlib.contextmanager
+def packed_attention_used(model: Any) -> Iterator[None]:
+    """Switch `model` to packed attention for a while."""
+    before = model.config._attn_implementation
+    use_packed_attention(model)
+    try:
+        yield
+    finally:
+        model.config._attn_implementation = before

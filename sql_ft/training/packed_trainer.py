@@ -12,10 +12,10 @@ import torch
 from sql_ft.base_model import dequantize_fresh
 from sql_ft.config import RunConfig
 from sql_ft.errors import TrainingError
+from sql_ft.fused_layers import apply_liger, fuse_lora_layers
 from sql_ft.packed_attention import supports_packing, use_packed_attention
 from sql_ft.training.dataset import TokenisedRows
 from sql_ft.training.flatten import FlattenCollator
-from sql_ft.training.fused_lora import apply_liger, fuse_lora_layers
 from sql_ft.training.hardware import EffectiveSettings
 from sql_ft.training.memory_plan import GIB, MemoryPlan, ModelSizes, held_bytes, plan_memory
 from sql_ft.training.packed_step import PackedStep

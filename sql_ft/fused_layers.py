@@ -9,16 +9,12 @@ activations, adapter weights and their gradients in float32.
 
 from __future__ import annotations
 
-import logging
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch.nn.functional import linear
-
-logger = logging.getLogger(__name__)
-
-_ADAPTER = "default"
 
 
 class _LoraLinear(torch.autograd.Function):
@@ -68,29 +64,35 @@ class _LoraLinear(torch.autograd.Function):
         return grad_x, grad_a, grad_b, None, None, None, None
 
 
-def fuse_lora_layers(model: Any) -> int:
+def fuse_lora_layers(model: Any, adapter: str = "default") -> int:
     """Replace the forward pass of every LoRA linear layer; return how many there were.
 
     Modules, parameters and their names stay PEFT's, so that saving and checkpoints do not
     notice. Layers with a trained bias are left to PEFT.
+
+    Args:
+        model: `peft.PeftModel`.
+        adapter: Name of its adapter.
     """
     from peft.tuners.lora import LoraLayer
 
     fused = 0
     for module in model.modules():
-        if not isinstance(module, LoraLayer) or _ADAPTER not in getattr(module, "lora_A", {}):
+        if not isinstance(module, LoraLayer) or adapter not in getattr(module, "lora_A", {}):
             continue
         base = module.get_base_layer()
         bias = getattr(base, "bias", None)
-        if module.use_dora.get(_ADAPTER) or (bias is not None and bias.requires_grad):
+        if module.use_dora.get(adapter) or (bias is not None and bias.requires_grad):
             continue
-        module.forward = _fused_forward(module, base)
+        module.forward = _fused_forward(module, base, adapter)
         fused += 1
     return fused
 
 
 def apply_liger(model: Any) -> bool:
     """Swap norm, rotary embedding and MLP for liger-kernel's, where it has them.
+
+    The model must be on a GPU. Other models in the process, on a CPU too, stay usable.
 
     Returns:
         Whether it is installed and knows the architecture.
@@ -101,21 +103,66 @@ def apply_liger(model: Any) -> bool:
         return False
     known = model.config.model_type in monkey_patch.MODEL_TYPE_TO_APPLY_LIGER_FN
     if known:
+        attention = next(m for n, m in model.named_modules() if n.endswith("self_attn"))
+        modeling = sys.modules[type(attention).__module__]
+        kept = {
+            name: value
+            for name, value in vars(modeling).items()
+            if name == "apply_rotary_pos_emb" or name.endswith(("RMSNorm", "MLP"))
+        }
         monkey_patch._apply_liger_kernel_to_instance(
             model=model, cross_entropy=False, fused_linear_cross_entropy=False
         )
+        # It replaces classes and functions of the module for every model to come.
+        for name, value in kept.items():
+            setattr(modeling, name, value)
+        _fuse_rotary(modeling)
     return bool(known)
 
 
-def _fused_forward(module: Any, base: Any) -> Callable[..., torch.Tensor]:
+def _fuse_rotary(modeling: Any) -> None:
+    """Use liger's rotary embedding for tensors on a GPU alone."""
+    plain = getattr(modeling, "apply_rotary_pos_emb", None)
+    if plain is None or hasattr(plain, "fused_on_gpu"):
+        return
+    from liger_kernel.transformers.rope import liger_rotary_pos_emb
+
+    def apply_rotary_pos_emb(q: Any, k: Any, cos: Any, sin: Any, *args: Any, **kwargs: Any) -> Any:
+        chosen = liger_rotary_pos_emb if q.is_cuda and q.element_size() == 2 else plain
+        return chosen(q, k, cos, sin, *args, **kwargs)
+
+    apply_rotary_pos_emb.fused_on_gpu = True  # type: ignore[attr-defined]
+    modeling.apply_rotary_pos_emb = apply_rotary_pos_emb
+
+
+def _fused_forward(module: Any, base: Any, adapter: str) -> Callable[..., torch.Tensor]:
     weight = _weight_reader(base)
-    lora_a, lora_b = module.lora_A[_ADAPTER].weight, module.lora_B[_ADAPTER].weight
-    scaling = float(module.scaling[_ADAPTER])
-    rate = float(getattr(module.lora_dropout[_ADAPTER], "p", 0.0))
+    lora_a, lora_b = module.lora_A[adapter].weight, module.lora_B[adapter].weight
+    scaling = float(module.scaling[adapter])
+    rate = float(getattr(module.lora_dropout[adapter], "p", 0.0))
+    if not lora_a.requires_grad:
+        return _frozen_forward(base, lora_a, lora_b, scaling)
 
     def forward(x: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
         dropout = rate if module.training else 0.0
         out: torch.Tensor = _LoraLinear.apply(x, lora_a, lora_b, weight, base.bias, scaling, dropout)
+        return out
+
+    return forward
+
+
+def _frozen_forward(
+    base: Any, lora_a: torch.Tensor, lora_b: torch.Tensor, scaling: float
+) -> Callable[..., torch.Tensor]:
+    """The layer without autograd: two products beside the base's, none of them cast."""
+    dtype = base.weight.dtype if base.weight.dtype.is_floating_point else torch.bfloat16
+    a = lora_a.detach().to(dtype).t()
+    b = lora_b.detach().to(dtype).t()
+
+    def forward(x: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
+        out: torch.Tensor = base(x)
+        flat = out.view(-1, out.shape[-1])
+        flat.addmm_(x.reshape(-1, x.shape[-1]) @ a, b, alpha=scaling)
         return out
 
     return forward
