@@ -21,10 +21,12 @@ from sql_ft.base_model import (
 from sql_ft.config import RunConfig
 from sql_ft.data.chat import encode_prompt
 from sql_ft.errors import ModelError
-from sql_ft.generation.apply_adapter import adapter_applied
+from sql_ft.fused_layers import apply_liger, fuse_lora_layers
+from sql_ft.generation.apply_adapter import ADAPTER_NAME, adapter_applied
 from sql_ft.generation.extract import extract_sql
 from sql_ft.generation.greedy import Decoded, decode_all
 from sql_ft.hardware import peak_memory_bytes, pick_threads
+from sql_ft.packed_attention import supports_packing
 from sql_ft.records import Prediction, Progress, Sample
 
 logger = logging.getLogger(__name__)
@@ -72,7 +74,8 @@ def generate_predictions(
 
     The base is loaded once. Arms without an adapter run first, on the untouched base. On
     a CPU an adapter is merged into the dequantized weights and the weights are put back
-    afterwards; on a GPU it runs beside the 4-bit base.
+    afterwards; on a GPU it runs beside the base. In 16 bits on a GPU decoding is
+    `packed_decode`'s, elsewhere `greedy`'s.
 
     Args:
         config: `model` and `generation` are used.
@@ -95,7 +98,11 @@ def generate_predictions(
     tokenizer = load_tokenizer(config.model)
     model = load_base(config.model, purpose="generate")
     # Merging into 16-bit weights would round the adapter away; beside them it stays exact.
-    merge = device == "cpu" and compute_dtype(config.model, device).itemsize == 4
+    dtype = compute_dtype(config.model, device)
+    merge = device == "cpu" and dtype.itemsize == 4
+    packed = device == "cuda" and dtype.itemsize == 2 and supports_packing(model.config, model)
+    if packed:
+        apply_liger(model)
     total = len(samples) * len(arms)
     done = 0
 
@@ -115,7 +122,7 @@ def generate_predictions(
             context = adapter_applied(model, arm.adapter_dir, base=base, merge=merge)
         with context as armed:
             predictions[arm.name], stats[arm.name] = _answer(
-                config, armed, tokenizer, samples, arm, count
+                config, armed, tokenizer, samples, arm, count, packed=packed
             )
         stats[arm.name]["wall_time_s"] = time.monotonic() - started
         stats[arm.name]["peak_memory_bytes"] = float(peak_memory_bytes(device))
@@ -137,21 +144,39 @@ def _answer(
     samples: Sequence[Sample],
     arm: Arm,
     count: Callable[[int], None],
+    *,
+    packed: bool,
 ) -> tuple[list[Prediction], dict[str, float]]:
     room = model.config.max_position_embeddings - config.generation.max_new_tokens
     encoded = [_fitting_prompt(tokenizer, sample, arm.examples, room) for sample in samples]
     prompts = [prompt for prompt, _ in encoded]
     stops = stop_ids(tokenizer)
     started = time.monotonic()
-    decoded = decode_all(
-        model,
-        prompts,
-        max_new_tokens=config.generation.max_new_tokens,
-        batch_size=config.generation.batch_size,
-        stop_ids=stops,
-        pad_id=tokenizer.pad_token_id,
-        on_batch=count,
-    )
+    limits = config.generation
+    if packed:
+        # Imported here: the CPU path needs none of it.
+        from sql_ft.generation.packed_decode import decode_all_packed
+
+        if arm.adapter_dir is not None:
+            fuse_lora_layers(model, adapter=ADAPTER_NAME)
+        decoded = decode_all_packed(
+            model,
+            prompts,
+            max_new_tokens=limits.max_new_tokens,
+            batch_size=limits.batch_size,
+            stop_ids=stops,
+            on_batch=count,
+        )
+    else:
+        decoded = decode_all(
+            model,
+            prompts,
+            max_new_tokens=limits.max_new_tokens,
+            batch_size=limits.batch_size,
+            stop_ids=stops,
+            pad_id=tokenizer.pad_token_id,
+            on_batch=count,
+        )
     seconds = time.monotonic() - started
     predictions = list(_to_predictions(tokenizer, samples, prompts, decoded, arm.name))
     completion_tokens = sum(p.completion_tokens for p in predictions)
