@@ -1,6 +1,6 @@
 """Where a training step's GPU time goes: kernels of one preset, by kind and by name.
 
-    python benchmarks/train_profile_gpu.py --tokenizer-dir tokenizer/ --preset fast_large
+python benchmarks/train_profile_gpu.py --tokenizer-dir tokenizer/ --preset fast_large
 """
 
 from __future__ import annotations
@@ -72,9 +72,7 @@ def main() -> None:
             trainer.training_step(trainer.model, loader[number % len(loader)])
         torch.cuda.synchronize()
         started = time.monotonic()
-        with torch.profiler.profile(
-            activities=[torch.profiler.ProfilerActivity.CUDA]
-        ) as profiler:
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profiler:
             trainer.training_step(trainer.model, loader[0])
             torch.cuda.synchronize()
         wall_ms = 1000 * (time.monotonic() - started)

@@ -60,16 +60,23 @@ VARIANTS = (
         4,
     ),
     Variant("packed, batch 8, PEFT's layers, autocast", "fast", OFF, 20, 8),
-    Variant("packed, batch 48, PEFT's layers, autocast", "fast",
-            (*OFF, "train.per_device_train_batch_size=48"), 10, 4),
+    Variant(
+        "packed, batch 48, PEFT's layers, autocast",
+        "fast",
+        (*OFF, "train.per_device_train_batch_size=48"),
+        10,
+        4,
+    ),
     Variant("fast.yaml, batch 8, no graphs", "fast", ("train.cuda_graphs=off",), 30, 10),
     Variant("fast.yaml, batch 8", "fast", (), 120, 60),
-    Variant("fast.yaml, batch 8, not deterministic", "fast", ("train.deterministic=false",),
-            90, 60),
+    Variant(
+        "fast.yaml, batch 8, not deterministic", "fast", ("train.deterministic=false",), 90, 60
+    ),
     Variant("fast.yaml, batch 8, NF4 kept packed", "fast", ("train.unpack_base=off",), 90, 60),
     Variant("fast_large.yaml, batch 192", "fast_large", (), 18, 3),
-    Variant("fast_large.yaml, not deterministic", "fast_large",
-            ("train.deterministic=false",), 13, 3),
+    Variant(
+        "fast_large.yaml, not deterministic", "fast_large", ("train.deterministic=false",), 13, 3
+    ),
     Variant("fast_large.yaml, NF4 kept packed", "fast_large", ("train.unpack_base=off",), 13, 3),
     Variant("fast_large.yaml within 16 GiB", "fast_large", ("train.memory_limit_gb=16",), 18, 8),
     Variant("consumer_8gb.yaml", "consumer_8gb", (), 90, 60),
@@ -124,8 +131,13 @@ def make_rows(count: int, vocabulary: int, median: float, seed: int = 0) -> Toke
 def measure(variant: Variant, base: Path, work: Path, arguments: argparse.Namespace) -> dict:
     config = load_config(
         PRESETS / f"{variant.preset}.yaml",
-        [f"model.name_or_path={base}", f"train.max_steps={variant.steps}",
-         "train.save_steps=100000", "train.logging_steps=10", *variant.settings],
+        [
+            f"model.name_or_path={base}",
+            f"train.max_steps={variant.steps}",
+            "train.save_steps=100000",
+            "train.logging_steps=10",
+            *variant.settings,
+        ],
     )
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda":
@@ -140,8 +152,11 @@ def measure(variant: Variant, base: Path, work: Path, arguments: argparse.Namesp
     if arguments.tiny:
         effective = dataclasses.replace(effective, packing=config.train.packing)
     batch = config.train.per_device_train_batch_size * config.train.gradient_accumulation_steps
-    rows = make_rows(batch * variant.steps, 600 if arguments.tiny else 150_000,
-                     12 if arguments.tiny else arguments.median)
+    rows = make_rows(
+        batch * variant.steps,
+        600 if arguments.tiny else 150_000,
+        12 if arguments.tiny else arguments.median,
+    )
     set_seed(config.train.seed)
     started = time.monotonic()
     times = BlockTimes(variant.warm_up, max(1, (variant.steps - variant.warm_up) // 5))

@@ -145,7 +145,9 @@ def _fused_forward(module: Any, base: Any, adapter: str) -> Callable[..., torch.
 
     def forward(x: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
         dropout = rate if module.training else 0.0
-        out: torch.Tensor = _LoraLinear.apply(x, lora_a, lora_b, weight, base.bias, scaling, dropout)
+        out: torch.Tensor = _LoraLinear.apply(
+            x, lora_a, lora_b, weight, base.bias, scaling, dropout
+        )
         return out
 
     return forward

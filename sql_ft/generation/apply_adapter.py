@@ -101,7 +101,9 @@ def _check_loaded(wrapped: Any, adapter_dir: Path, tensors: dict[str, Any]) -> N
     """Hold what is in the model against what is in the file, key by key and value by value."""
     from peft import get_peft_model_state_dict
 
-    loaded = get_peft_model_state_dict(wrapped, adapter_name=ADAPTER_NAME, save_embedding_layers=False)
+    loaded = get_peft_model_state_dict(
+        wrapped, adapter_name=ADAPTER_NAME, save_embedding_layers=False
+    )
     missing = sorted(set(loaded) - set(tensors))
     unexpected = sorted(set(tensors) - set(loaded))
     if missing or unexpected:

@@ -126,9 +126,7 @@ class StepRows:
         length = self.cache.slot_tokens
         slots = (self.slot_starts[:-1] // length).long()
         per_slot = (self.cache.slots, length, *keys.shape[1:])
-        k, v = (
-            t.view(per_slot).index_select(0, slots).transpose(1, 2) for t in (keys, values)
-        )
+        k, v = (t.view(per_slot).index_select(0, slots).transpose(1, 2) for t in (keys, values))
         filled = torch.arange(length, device=query.device)[None] < self.counts[:, None]
         attended = torch.nn.functional.scaled_dot_product_attention(
             query[:, :, None],

@@ -13,10 +13,10 @@ from typing import Any
 
 from sql_ft.training.dataset import IGNORED
 
-# Up to this many tokens a pass is bound by kernel launches, so shapes are rounded to few
-# enough that each can be captured once and replayed; above, rounding would only add work.
-GRAPH_TOKENS = 8192
-_FINE = 256
+# Shapes are rounded to few enough that each can be captured once and replayed.
+ROUNDING = 256
+# Longer passes have finer head sizes: there rounding costs more than another capture.
+_LONG_PASS = 4096
 _ROWS_STEP = 64
 
 
@@ -134,18 +134,17 @@ class FlattenCollator:
         targets: list[int],
     ) -> None:
         tokens = len(ids)
-        wanted = round_up(tokens, _FINE)
+        wanted = round_up(tokens, ROUNDING)
         while len(ids) < wanted:
             # Flash attention's grid covers rows of at most `longest` tokens.
             length = min(self.longest, wanted - len(ids))
             ids.extend([self.pad_id] * length)
             places.extend(range(length))
             lengths.append(length)
-        if wanted <= GRAPH_TOKENS:
+        if wanted <= _LONG_PASS:
             # One head size a shape, in most cases: half of the tokens, else all of them.
             heads = wanted // 2 if len(predicting) <= wanted // 2 else wanted
         else:
-            heads = round_up(len(predicting), _FINE)
+            heads = round_up(len(predicting), wanted // 8)
         predicting.extend([0] * (heads - len(predicting)))
         targets.extend([IGNORED] * (heads - len(targets)))
-

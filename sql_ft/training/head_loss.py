@@ -62,9 +62,7 @@ class _HeadLoss(torch.autograd.Function):
         gradients = []
         loss = hidden.new_zeros((), dtype=torch.float32)
         correct = hidden.new_zeros((), dtype=torch.float32)
-        for rows, wanted in zip(
-            selected.split(chunk_rows), targets.split(chunk_rows), strict=True
-        ):
+        for rows, wanted in zip(selected.split(chunk_rows), targets.split(chunk_rows), strict=True):
             logits = rows @ head.t()
             row_loss, right = softmax_minus_target(logits, wanted)
             loss += row_loss.sum()
@@ -113,7 +111,15 @@ def _launch(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, 
     loss = torch.empty(rows, dtype=torch.float32, device=logits.device)
     right = torch.empty_like(loss)
     _kernel()[(rows,)](
-        logits, logits.stride(0), targets, loss, right, vocabulary, IGNORED, BLOCK=8192, num_warps=16
+        logits,
+        logits.stride(0),
+        targets,
+        loss,
+        right,
+        vocabulary,
+        IGNORED,
+        BLOCK=8192,
+        num_warps=16,
     )
     return loss, right
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sql_ft.errors import TrainingError
+from sql_ft.training.flatten import ROUNDING
 
 GIB = 1 << 30
 # cuBLAS and Triton workspaces, inputs, and what the caching allocator cannot use.
@@ -23,6 +24,9 @@ _ADAPTER_BYTES_PER_PARAMETER = 16
 # is then cheaper. (A captured pass of 800 tokens runs 10 times as fast as a recomputed one
 # of 6,000, which cannot be captured: docs/design/speed.md.)
 _FEW_TOKENS = 512
+# A captured pass is as quick per token at 8,192 as at 32,768 and needs a quarter of the
+# memory; uncaptured, a pass must be long enough for its launches to keep ahead of the GPU.
+_LARGEST_CAPTURED_PASS = 8192
 _LARGEST_PASS = 32768
 
 
@@ -117,12 +121,14 @@ class MemoryPlan:
     Attributes:
         token_budget: Most tokens of a forward pass.
         checkpointing: Recompute each layer's activations in the backward pass.
+        graphs: Capture passes.
         chunk_rows: Rows of logits held at a time.
         expected_bytes: Peak that the formula expects of a full pass.
     """
 
     token_budget: int
     checkpointing: bool
+    graphs: bool
     chunk_rows: int
     expected_bytes: int
 
@@ -143,9 +149,7 @@ def held_bytes(model: Any) -> int:
     return total
 
 
-def expected_bytes(
-    sizes: ModelSizes, tokens: int, *, checkpointing: bool, chunk_rows: int
-) -> int:
+def expected_bytes(sizes: ModelSizes, tokens: int, *, checkpointing: bool, chunk_rows: int) -> int:
     """Return the peak that a pass of `tokens` is expected to reach."""
     if checkpointing:
         # Each layer keeps its input; one layer at a time is computed again.
@@ -170,6 +174,7 @@ def plan_memory(
     longest: int,
     step_tokens: int,
     always_checkpoint: bool = False,
+    graphs: bool = True,
 ) -> MemoryPlan:
     """Choose the largest pass that fits, and recomputation only where it must be.
 
@@ -179,6 +184,8 @@ def plan_memory(
         longest: Tokens of the longest row; a pass holds at least one row.
         step_tokens: Tokens of an optimizer step; a pass needs no more.
         always_checkpoint: `train.gradient_checkpointing`.
+        graphs: Whether passes can be captured (recomputed ones cannot: recomputation sets
+            the random state back).
 
     Raises:
         TrainingError: Not even one row fits, with recomputation.
@@ -187,16 +194,19 @@ def plan_memory(
     enough = max(longest, min(step_tokens, _FEW_TOKENS))
     for checkpointing in (False, True) if not always_checkpoint else (True,):
         base = expected_bytes(sizes, 0, checkpointing=checkpointing, chunk_rows=chunk_rows)
-        thousand = expected_bytes(
-            sizes, 1000, checkpointing=checkpointing, chunk_rows=chunk_rows
-        )
+        thousand = expected_bytes(sizes, 1000, checkpointing=checkpointing, chunk_rows=chunk_rows)
         tokens = int((limit_bytes - base) * 1000 / (thousand - base))
         if tokens >= (longest if checkpointing else enough):
-            budget = min(tokens, _LARGEST_PASS)
+            captured = graphs and not checkpointing
+            largest = _LARGEST_CAPTURED_PASS if captured else _LARGEST_PASS
+            budget = min(tokens, max(largest, longest))
+            # Passes are rounded up to a multiple; the rounded one must fit, too.
+            budget = max(longest, budget - budget % ROUNDING)
             full = min(budget, max(step_tokens, longest))
             return MemoryPlan(
                 token_budget=budget,
                 checkpointing=checkpointing,
+                graphs=captured,
                 chunk_rows=chunk_rows,
                 expected_bytes=expected_bytes(
                     sizes, full, checkpointing=checkpointing, chunk_rows=chunk_rows

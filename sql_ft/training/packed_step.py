@@ -1,26 +1,28 @@
 """Forward and backward pass of flat micro-batches, replayed as CUDA graphs where they are small.
 
 A step of eight samples is bound by launching its some 6,000 kernels from Python, not by
-the GPU. The first pass of a shape runs as usual, which warms up what compiles on first use;
-the second is captured, and from then on the pass is one launch.
+the GPU. One short pass runs as usual, which warms up what compiles on first use; after it
+each shape is captured when it is first seen, and from then on a pass is one launch. Passes
+either all are captured or none is: graphs keep their memory, and a pass beside them would
+need it a second time.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
 from sql_ft.packed_attention import WholeRows
-from sql_ft.training.flatten import GRAPH_TOKENS
+from sql_ft.training.dataset import IGNORED
 from sql_ft.training.head_loss import CHUNK_ROWS, head_loss
 
 _INPUTS = ("input_ids", "position_ids", "boundaries", "predicting", "targets", "slots")
-# Shapes beyond this many run uncaptured: each graph keeps its own inputs and launches.
-_MOST_GRAPHS = 24
+_WARM_UP_TOKENS = 256
 
 
 @dataclasses.dataclass(slots=True)
@@ -54,7 +56,7 @@ class PackedStep:
                 attention.
             parameters: What is trained.
             longest: Tokens of the longest row.
-            graphs: Capture small shapes (GPU, no autocast).
+            graphs: Capture passes (GPU, no autocast, nothing recomputed).
             chunk_rows: Rows of logits held at a time.
             autocast: Context of the forward pass.
         """
@@ -70,10 +72,7 @@ class PackedStep:
         self.loss = torch.zeros((), device=device)
         self.correct = torch.zeros((), device=device)
         self._captured: dict[tuple[int, ...], _Captured] = {}
-        self._seen: set[tuple[int, ...]] = set()
-        # Captured graphs keep their memory. Passes that are not captured take theirs from
-        # the same pool, or they would need it a second time.
-        self._pool = torch.cuda.MemPool() if graphs else None
+        self._pool: Any = None
 
     @property
     def graphs_captured(self) -> int:
@@ -98,42 +97,49 @@ class PackedStep:
             parameter.grad = gradient
 
     def _pass(self, batch: dict[str, Any]) -> None:
+        if not self._graphs:
+            self._accumulate(batch)
+            return
         shape = tuple(batch[name].shape[-1] for name in _INPUTS)
         captured = self._captured.get(shape)
-        if captured is None and self._worth_capturing(shape):
-            captured = self._capture(batch)
-            self._captured[shape] = captured
         if captured is None:
-            self._seen.add(shape)
-            with self._pooled():
-                self._accumulate(batch)
-            return
+            captured = self._captured[shape] = self._capture(batch)
         for name, held in captured.inputs.items():
             held.copy_(batch[name])
         captured.graph.replay()
 
-    def _worth_capturing(self, shape: tuple[int, ...]) -> bool:
-        return (
-            self._graphs
-            and shape[0] <= GRAPH_TOKENS
-            and shape in self._seen
-            and len(self._captured) < _MOST_GRAPHS
-        )
-
     def _capture(self, batch: dict[str, Any]) -> _Captured:
+        if self._pool is None:
+            self._warm_up()
+            self._pool = torch.cuda.graph_pool_handle()
         inputs = {name: batch[name].clone() for name in _INPUTS}
         graph = torch.cuda.CUDAGraph()
-        assert self._pool is not None
         # One pool: the graphs never run at the same time, and all that must outlive a
-        # replay (inputs, loss, gradients) was allocated outside it.
-        with torch.cuda.graph(graph, pool=self._pool.id):
+        # replay (inputs, loss, gradients) was allocated outside it. The mode lets cuBLAS
+        # load a kernel that this shape is the first to need.
+        with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="relaxed"):
             self._accumulate({**inputs, "lengths": batch["lengths"]})
         return _Captured(graph, inputs)
 
-    def _pooled(self) -> contextlib.AbstractContextManager[Any]:
-        if self._pool is None:
-            return contextlib.nullcontext()
-        return torch.cuda.use_mem_pool(self._pool)
+    def _warm_up(self) -> None:
+        """Run a short pass without a supervised token: it adds nothing to the gradients."""
+        device = self._parameters[0].device
+        tokens = _WARM_UP_TOKENS
+        ends = [*range(0, tokens, self._longest), tokens]
+        positions = torch.arange(tokens, device=device)
+        self._accumulate(
+            {
+                "input_ids": torch.zeros_like(positions)[None],
+                "position_ids": (positions % self._longest)[None],
+                "boundaries": torch.tensor(ends, dtype=torch.int32, device=device),
+                "predicting": torch.zeros_like(positions),
+                "targets": torch.full_like(positions, IGNORED),
+                "slots": torch.full_like(positions, tokens),
+                "lengths": tuple(b - a for a, b in itertools.pairwise(ends)),
+            }
+        )
+        torch.cuda.synchronize()
+        torch.cuda.empty_cache()
 
     def _accumulate(self, batch: dict[str, Any]) -> None:
         rows = WholeRows(batch["boundaries"], self._longest, batch["lengths"])

@@ -37,14 +37,8 @@ class PackedSFTTrainer(LeanSFTTrainer):
 
     packed_step: PackedStep
 
-    def prepare_packed_step(self, rows: TokenisedRows, plan: MemoryPlan, *, graphs: bool) -> None:
-        """Take the rows as they are and get the step ready.
-
-        Args:
-            rows: The training rows.
-            plan: How a step is cut.
-            graphs: Capture small passes.
-        """
+    def prepare_packed_step(self, rows: TokenisedRows, plan: MemoryPlan) -> None:
+        """Take the rows as they are and get the step ready."""
         # A list: a step's rows are needed as Python lists, not decoded from Arrow.
         self.train_dataset = rows.rows
         causal = self.model.get_base_model()
@@ -52,7 +46,7 @@ class PackedSFTTrainer(LeanSFTTrainer):
             causal,
             list(self.model.parameters()),
             longest=rows.longest,
-            graphs=graphs and not plan.checkpointing,
+            graphs=plan.graphs,
             chunk_rows=plan.chunk_rows,
             autocast=self.accelerator.autocast if self.args.bf16 else contextlib.nullcontext,
         )
@@ -114,7 +108,7 @@ def prepare_packed_base(
         )
     use_packed_attention(model)
     if effective.device == "cpu":
-        plan = MemoryPlan(_CPU_TOKEN_BUDGET, False, 2048, 0)
+        plan = MemoryPlan(_CPU_TOKEN_BUDGET, False, False, 2048, 0)
         return PreparedBase(model, plan, unpacked=False, liger=False)
     limit = memory_limit_bytes(config)
     unpacked = False
@@ -138,6 +132,7 @@ def prepare_packed_base(
         longest=rows.longest,
         step_tokens=step_rows * -(-rows.total_tokens // len(rows.rows)),
         always_checkpoint=train.gradient_checkpointing,
+        graphs=effective.graphs,
     )
     logger.info(
         "packed: passes of up to %d tokens%s in %.1f GiB (expected peak %.1f), base held in %.2f "
@@ -183,7 +178,7 @@ def finish_packed_trainer(
     if effective.fused:
         count = fuse_lora_layers(trainer.model)
         logger.info("%d LoRA layers fused", count)
-    trainer.prepare_packed_step(rows, prepared.plan, graphs=effective.graphs)
+    trainer.prepare_packed_step(rows, prepared.plan)
 
 
 def flatten_collator(
