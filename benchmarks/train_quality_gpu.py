@@ -22,11 +22,16 @@ import torch
 from qwen_shape_gpu import PRESET, _machine
 from transformers import set_seed
 
-from sql_ft.base_model import known_deprecations_ignored, load_base, load_tokenizer
+from sql_ft.base_model import (
+    known_deprecations_ignored,
+    load_base,
+    load_tokenizer,
+    resolve_model,
+)
 from sql_ft.config import ModelConfig, load_config
 from sql_ft.data.prepare import prepare_dataset
 from sql_ft.generation.apply_adapter import adapter_applied
-from sql_ft.training.adapter import save_adapter
+from sql_ft.training.adapter import hash_adapter, save_adapter
 from sql_ft.training.core import build_trainer
 from sql_ft.training.dataset import IGNORED, TokenisedRows, tokenise_rows
 from sql_ft.training.hardware import adapt_to_hardware, fix_determinism
@@ -94,6 +99,7 @@ def main() -> None:
     if not arguments.skip_recipe:
         variants.append(("recipe (padded, fp16), 8 rows, 3e-3", PRESET, [], seeds))
     variants.append(("fast.yaml, 8 rows, 3e-3", FAST, [], seeds))
+    variants.append(("fast.yaml again: the same seeds", FAST, [], seeds))
     for rate in arguments.large_rates:
         variants.append(
             (
@@ -122,7 +128,7 @@ def main() -> None:
         figures["before"] = held_out_loss(judge, held_out)
         print(json.dumps({k: figures[k] for k in ("train_rows", "train_tokens", "before")}))
         for title, preset, settings, these in variants:
-            losses, seconds = [], []
+            losses, seconds, hashes = [], [], []
             for seed in these:
                 config = load_config(preset, [*common, *settings, f"train.seed={seed}"])
                 effective, _ = adapt_to_hardware(config, device)
@@ -136,10 +142,15 @@ def main() -> None:
                 if device == "cuda":
                     torch.cuda.synchronize()
                 seconds.append(time.monotonic() - started)
-                save_adapter(trainer.model, tokenizer, folder / "adapter", label="t", revision="r")
-                from sql_ft.base_model import resolve_model
-
                 base = resolve_model(config.model)
+                save_adapter(
+                    trainer.model,
+                    tokenizer,
+                    folder / "adapter",
+                    label=base.label,
+                    revision=base.revision,
+                )
+                hashes.append(hash_adapter(folder / "adapter"))
                 torch.use_deterministic_algorithms(False)
                 with adapter_applied(judge, folder / "adapter", base=base, merge=False) as armed:
                     losses.append(held_out_loss(armed, held_out))
@@ -150,6 +161,7 @@ def main() -> None:
                 "mean": statistics.mean(losses),
                 "sd": statistics.stdev(losses) if len(losses) > 1 else 0.0,
                 "train_s": seconds,
+                "adapter_hashes": hashes,
             }
             figures["rows"].append(row)
             print(json.dumps(row), flush=True)

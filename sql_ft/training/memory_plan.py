@@ -24,9 +24,10 @@ _ADAPTER_BYTES_PER_PARAMETER = 16
 # is then cheaper. (A captured pass of 800 tokens runs 10 times as fast as a recomputed one
 # of 6,000, which cannot be captured: docs/design/speed.md.)
 _FEW_TOKENS = 512
-# A captured pass is as quick per token at 8,192 as at 32,768 and needs a quarter of the
-# memory; uncaptured, a pass must be long enough for its launches to keep ahead of the GPU.
+# Captured passes are short: shapes repeat, and a quarter of the memory is enough. Where a
+# step fills longer passes, launching keeps ahead of the GPU without capture.
 _LARGEST_CAPTURED_PASS = 8192
+_LONG_ENOUGH_UNCAPTURED = 24576
 _LARGEST_PASS = 32768
 
 
@@ -123,7 +124,8 @@ class MemoryPlan:
         checkpointing: Recompute each layer's activations in the backward pass.
         graphs: Capture passes.
         chunk_rows: Rows of logits held at a time.
-        expected_bytes: Peak that the formula expects of a full pass.
+        expected_bytes: Peak that the formula expects of a usual pass.
+        pass_bytes: What of it comes and goes with the pass.
     """
 
     token_budget: int
@@ -131,6 +133,7 @@ class MemoryPlan:
     graphs: bool
     chunk_rows: int
     expected_bytes: int
+    pass_bytes: int
 
 
 def held_bytes(model: Any) -> int:
@@ -197,20 +200,23 @@ def plan_memory(
         thousand = expected_bytes(sizes, 1000, checkpointing=checkpointing, chunk_rows=chunk_rows)
         tokens = int((limit_bytes - base) * 1000 / (thousand - base))
         if tokens >= (longest if checkpointing else enough):
-            captured = graphs and not checkpointing
+            long_enough = min(tokens, step_tokens) >= _LONG_ENOUGH_UNCAPTURED
+            captured = graphs and not checkpointing and not long_enough
             largest = _LARGEST_CAPTURED_PASS if captured else _LARGEST_PASS
             budget = min(tokens, max(largest, longest))
             # Passes are rounded up to a multiple; the rounded one must fit, too.
             budget = max(longest, budget - budget % ROUNDING)
             full = min(budget, max(step_tokens, longest))
+            expected = expected_bytes(
+                sizes, full, checkpointing=checkpointing, chunk_rows=chunk_rows
+            )
             return MemoryPlan(
                 token_budget=budget,
                 checkpointing=checkpointing,
                 graphs=captured,
                 chunk_rows=chunk_rows,
-                expected_bytes=expected_bytes(
-                    sizes, full, checkpointing=checkpointing, chunk_rows=chunk_rows
-                ),
+                expected_bytes=expected,
+                pass_bytes=expected - base,
             )
     needed = expected_bytes(sizes, longest, checkpointing=True, chunk_rows=chunk_rows)
     raise TrainingError(

@@ -46,6 +46,7 @@ class PackedStep:
         *,
         longest: int,
         graphs: bool,
+        arena_bytes: int = 0,
         chunk_rows: int = CHUNK_ROWS,
         autocast: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext,
     ) -> None:
@@ -57,6 +58,8 @@ class PackedStep:
             parameters: What is trained.
             longest: Tokens of the longest row.
             graphs: Capture passes (GPU, no autocast, nothing recomputed).
+            arena_bytes: Memory that a pass is expected to need, taken in one piece before the
+                first capture: passes of many shapes then share it without gaps.
             chunk_rows: Rows of logits held at a time.
             autocast: Context of the forward pass.
         """
@@ -64,6 +67,8 @@ class PackedStep:
         self._parameters = [p for p in parameters if p.requires_grad]
         self._longest = longest
         self._graphs = graphs
+        self._arena_bytes = arena_bytes
+        self._arena: Any = None
         self._chunk_rows = chunk_rows
         self._autocast = autocast
         device = self._parameters[0].device
@@ -112,6 +117,7 @@ class PackedStep:
         if self._pool is None:
             self._warm_up()
             self._pool = torch.cuda.graph_pool_handle()
+            self._take_arena()
         inputs = {name: batch[name].clone() for name in _INPUTS}
         graph = torch.cuda.CUDAGraph()
         # One pool: the graphs never run at the same time, and all that must outlive a
@@ -120,6 +126,14 @@ class PackedStep:
         with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="relaxed"):
             self._accumulate({**inputs, "lengths": batch["lengths"]})
         return _Captured(graph, inputs)
+
+    def _take_arena(self) -> None:
+        if self._arena_bytes <= 0:
+            return
+        # Freed at once, the piece stays with the pool as long as the graph lives.
+        self._arena = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._arena, pool=self._pool):
+            torch.empty(self._arena_bytes, dtype=torch.uint8, device="cuda")[:1].zero_()
 
     def _warm_up(self) -> None:
         """Run a short pass without a supervised token: it adds nothing to the gradients."""

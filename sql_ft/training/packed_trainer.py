@@ -47,6 +47,7 @@ class PackedSFTTrainer(LeanSFTTrainer):
             list(self.model.parameters()),
             longest=rows.longest,
             graphs=plan.graphs,
+            arena_bytes=plan.pass_bytes,
             chunk_rows=plan.chunk_rows,
             autocast=self.accelerator.autocast if self.args.bf16 else contextlib.nullcontext,
         )
@@ -108,7 +109,7 @@ def prepare_packed_base(
         )
     use_packed_attention(model)
     if effective.device == "cpu":
-        plan = MemoryPlan(_CPU_TOKEN_BUDGET, False, False, 2048, 0)
+        plan = MemoryPlan(_CPU_TOKEN_BUDGET, False, False, 2048, 0, 0)
         return PreparedBase(model, plan, unpacked=False, liger=False)
     limit = memory_limit_bytes(config)
     unpacked = False
