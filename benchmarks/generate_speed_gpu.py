@@ -28,7 +28,7 @@ from sql_ft.base_model import load_base, load_tokenizer, stop_ids
 from sql_ft.config import ModelConfig, load_config
 from sql_ft.data.chat import encode_prompt
 from sql_ft.data.prepare import prepare_dataset
-from sql_ft.fused_layers import apply_liger, fuse_lora_layers
+from sql_ft.fused_layers import apply_liger, fuse_lora_layers, fuse_query_key_value
 from sql_ft.generation.greedy import decode_all
 from sql_ft.generation.packed_decode import PackedDecoder, decode_all_packed
 from sql_ft.records import Sample, read_jsonl
@@ -85,6 +85,7 @@ def check_identity(folder: Path, count: int, new: int) -> dict[str, Any]:
     half = load_base(ModelConfig(quantization="none", compute_dtype="bfloat16"), purpose="generate")
     stock_half = [stock(half, [prompt], new, stops)[0] for prompt in prompts]
     apply_liger(half)
+    fuse_query_key_value(half)
     outs = [
         decode_all_packed(
             half, prompts, max_new_tokens=new, batch_size=64, stop_ids=stops, graphs=graphs
@@ -179,7 +180,7 @@ def main() -> None:
             )
             add("stock generate, bf16, batch 1, static cache, compiled", one_new, seconds, first)
             torch._dynamo.reset()
-        for batch in (256, 512):
+        for batch in (512,):
 
             def all_stock(size: int = batch) -> list[list[int]]:
                 out = []
@@ -195,6 +196,7 @@ def main() -> None:
         add("stock generate, bf16, batch 1", one_new, seconds, first)
         if CUDA:
             apply_liger(model)
+            fuse_query_key_value(model)
 
         def packed(some: Any, which: list[list[int]], count: int) -> Any:
             return decode_all_packed(

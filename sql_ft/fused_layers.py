@@ -9,6 +9,7 @@ activations, adapter weights and their gradients in float32.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -118,6 +119,50 @@ def apply_liger(model: Any) -> bool:
             setattr(modeling, name, value)
         _fuse_rotary(modeling)
     return bool(known)
+
+
+def fuse_query_key_value(model: Any) -> int:
+    """Let each layer's three input projections run as one matrix product; return how many do.
+
+    For inference on plain linear layers. The modules keep their names and their weights, as
+    views of one matrix; the first of the three computes for all, the others take their part.
+    """
+    fused = 0
+    for module in model.modules():
+        layers = [getattr(module, name, None) for name in ("q_proj", "k_proj", "v_proj")]
+        if all(type(layer) is torch.nn.Linear for layer in layers):
+            _SharedProduct(layers).take_over()
+            fused += 1
+    return fused
+
+
+class _SharedProduct:
+    """One product for several linear layers that are given the same input in turn."""
+
+    def __init__(self, layers: list[Any]) -> None:
+        self._layers = layers
+        self._sizes = [layer.out_features for layer in layers]
+        self._input: torch.Tensor | None = None
+        self._parts: tuple[torch.Tensor, ...] = ()
+
+    def take_over(self) -> None:
+        self._weight = torch.cat([layer.weight.data for layer in self._layers])
+        biases = [layer.bias for layer in self._layers]
+        self._bias = None if biases[0] is None else torch.cat([b.data for b in biases])
+        for index, (layer, part) in enumerate(
+            zip(self._layers, self._weight.split(self._sizes), strict=True)
+        ):
+            layer.weight.data = part
+            layer.forward = functools.partial(self._part, index)
+
+    def _part(self, index: int, x: torch.Tensor) -> torch.Tensor:
+        if index == 0 or self._input is not x:
+            self._input = x
+            self._parts = linear(x, self._weight, self._bias).split(self._sizes, dim=-1)
+        part = self._parts[index]
+        if index == len(self._sizes) - 1:
+            self._input, self._parts = None, ()
+        return part
 
 
 def _fuse_rotary(modeling: Any) -> None:

@@ -21,7 +21,7 @@ from sql_ft.base_model import (
 from sql_ft.config import RunConfig
 from sql_ft.data.chat import encode_prompt
 from sql_ft.errors import ModelError
-from sql_ft.fused_layers import apply_liger, fuse_lora_layers
+from sql_ft.fused_layers import apply_liger, fuse_lora_layers, fuse_query_key_value
 from sql_ft.generation.apply_adapter import ADAPTER_NAME, adapter_applied
 from sql_ft.generation.extract import extract_sql
 from sql_ft.generation.greedy import Decoded, decode_all
@@ -103,6 +103,7 @@ def generate_predictions(
     packed = device == "cuda" and dtype.itemsize == 2 and supports_packing(model.config, model)
     if packed:
         apply_liger(model)
+        fuse_query_key_value(model)
     total = len(samples) * len(arms)
     done = 0
 

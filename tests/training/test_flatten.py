@@ -1,5 +1,7 @@
 """The layout of a step: rows end to end, cut to fit."""
 
+import itertools
+
 import pytest
 import torch
 from hypothesis import given
@@ -48,7 +50,7 @@ def test_every_label_is_predicted_from_the_token_before_it(rounded: bool, budget
         assert len(ids) == len(places) == len(micro["slots"]) == ends[-1] == sum(micro["lengths"])
         if rounded:
             assert len(ids) % ROUNDING == 0
-        for start, end in zip(ends, ends[1:], strict=False):
+        for start, end in itertools.pairwise(ends):
             assert places[start:end].tolist() == list(range(end - start))
             assert end - start <= 9
         kept = micro["targets"] != IGNORED
