@@ -20,7 +20,7 @@ from torch.nn.functional import linear
 
 class _LoraLinear(torch.autograd.Function):
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         x: torch.Tensor,
         lora_a: torch.Tensor,
@@ -44,7 +44,7 @@ class _LoraLinear(torch.autograd.Function):
         return out.view(*x.shape[:-1], -1)
 
     @staticmethod
-    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         flat, mask, low, a, b = ctx.saved_tensors
         g = grads[0].reshape(-1, grads[0].shape[-1])
         g_low = (g @ b).mul_(ctx.scaling)
@@ -150,7 +150,7 @@ class _SharedProduct:
         biases = [layer.bias for layer in self._layers]
         self._bias = None if biases[0] is None else torch.cat([b.data for b in biases])
         for index, (layer, part) in enumerate(
-            zip(self._layers, self._weight.split(self._sizes), strict=True)
+            zip(self._layers, torch.split(self._weight, self._sizes), strict=True)
         ):
             layer.weight.data = part
             layer.forward = functools.partial(self._part, index)
@@ -158,7 +158,7 @@ class _SharedProduct:
     def _part(self, index: int, x: torch.Tensor) -> torch.Tensor:
         if index == 0 or self._input is not x:
             self._input = x
-            self._parts = linear(x, self._weight, self._bias).split(self._sizes, dim=-1)
+            self._parts = torch.split(linear(x, self._weight, self._bias), self._sizes, dim=-1)
         part = self._parts[index]
         if index == len(self._sizes) - 1:
             self._input, self._parts = None, ()
@@ -190,7 +190,7 @@ def _fused_forward(module: Any, base: Any, adapter: str) -> Callable[..., torch.
 
     def forward(x: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
         dropout = rate if module.training else 0.0
-        out: torch.Tensor = _LoraLinear.apply(
+        out: torch.Tensor = _LoraLinear.apply(  # type: ignore[no-untyped-call]
             x, lora_a, lora_b, weight, base.bias, scaling, dropout
         )
         return out

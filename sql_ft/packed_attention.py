@@ -147,10 +147,13 @@ def _attend_row_by_row(
     from torch.nn.functional import scaled_dot_product_attention
 
     out = []
-    parts = (query.split(lengths), key.split(lengths), value.split(lengths))
+    sizes = list(lengths)
+    parts = (torch.split(tensor, sizes) for tensor in (query, key, value))
     for q, k, v in zip(*parts, strict=True):
         attended = scaled_dot_product_attention(
-            *(t.transpose(0, 1)[None] for t in (q, k, v)),
+            q.transpose(0, 1)[None],
+            k.transpose(0, 1)[None],
+            v.transpose(0, 1)[None],
             is_causal=True,
             scale=scale,
             enable_gqa=q.shape[1] != k.shape[1],
@@ -173,8 +176,8 @@ def _attention_interface(
         # Without boundaries every row would see the rows before it, silently.
         raise ModelError("a packed forward pass came without packed_rows")
     # [1, heads, tokens, width] as transformers hands it over.
-    flat = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
-    return packed_rows.attend(module.layer_idx, *flat, scaling)[None], None
+    q, k, v = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
+    return packed_rows.attend(module.layer_idx, q, k, v, scaling)[None], None
 
 
 def supports_packing(config: Any, model: Any) -> bool:

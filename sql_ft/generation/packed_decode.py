@@ -96,7 +96,7 @@ class PackedDecoder:
         self._limit = max_new_tokens
         self._stops = torch.tensor(list(stop_ids), dtype=torch.long, device=self.device)
         self.cache = KVSlots(causal.config, slots, slot_tokens, dtype=dtype, device=self.device)
-        self._pool = torch.cuda.MemPool() if graphs else None
+        self._pool: Any = torch.cuda.MemPool() if graphs else None
         self._graphs: dict[int, tuple[Any, _State]] = {}
 
     def decode(self, prompts: Sequence[Sequence[int]]) -> list[Decoded]:

@@ -43,13 +43,15 @@ def head_loss(
             `predicting` where it is not there.
         chunk_rows: Rows of logits held at a time.
     """
-    loss, correct = _HeadLoss.apply(hidden, head, predicting, targets, slots, chunk_rows)
+    loss, correct = _HeadLoss.apply(  # type: ignore[no-untyped-call]
+        hidden, head, predicting, targets, slots, chunk_rows
+    )
     return loss, correct
 
 
 class _HeadLoss(torch.autograd.Function):
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         hidden: torch.Tensor,
         head: torch.Tensor,
@@ -62,7 +64,9 @@ class _HeadLoss(torch.autograd.Function):
         gradients = []
         loss = hidden.new_zeros((), dtype=torch.float32)
         correct = hidden.new_zeros((), dtype=torch.float32)
-        for rows, wanted in zip(selected.split(chunk_rows), targets.split(chunk_rows), strict=True):
+        for rows, wanted in zip(
+            torch.split(selected, chunk_rows), torch.split(targets, chunk_rows), strict=True
+        ):
             logits = rows @ head.t()
             row_loss, right = softmax_minus_target(logits, wanted)
             loss += row_loss.sum()
@@ -75,7 +79,7 @@ class _HeadLoss(torch.autograd.Function):
         return loss, correct
 
     @staticmethod
-    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (gradient,) = ctx.saved_tensors
         return gradient * grads[0].to(gradient.dtype), None, None, None, None, None
 
