@@ -8,7 +8,8 @@ walked through, and a chunk of logits. All are products of the model's own sizes
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from sql_ft.errors import TrainingError
@@ -18,6 +19,9 @@ GIB = 1 << 30
 # cuBLAS and Triton workspaces, inputs, and what the caching allocator cannot use.
 _FIXED_BYTES = int(0.35 * GIB)
 _FRAGMENTATION = 1.08
+# Graphs of several shapes share one piece of memory with gaps: 13 % of it and more in the
+# measurements.
+_CAPTURED_FRAGMENTATION = 1.3
 # float32: weight, gradient, two moments.
 _ADAPTER_BYTES_PER_PARAMETER = 16
 # With fewer tokens a pass would leave most of a GPU idle; recomputing a third of the work
@@ -27,7 +31,7 @@ _FEW_TOKENS = 512
 # Captured passes are short: shapes repeat, and a quarter of the memory is enough. Where a
 # step fills longer passes, launching keeps ahead of the GPU without capture.
 _LARGEST_CAPTURED_PASS = 8192
-_LONG_ENOUGH_UNCAPTURED = 24576
+_LONG_UNCAPTURED = 24576
 _LARGEST_PASS = 32768
 
 
@@ -152,8 +156,11 @@ def held_bytes(model: Any) -> int:
     return total
 
 
-def expected_bytes(sizes: ModelSizes, tokens: int, *, checkpointing: bool, chunk_rows: int) -> int:
+def expected_bytes(
+    sizes: ModelSizes, tokens: int, *, checkpointing: bool, chunk_rows: int, captured: bool = False
+) -> int:
     """Return the peak that a pass of `tokens` is expected to reach."""
+    gaps = _CAPTURED_FRAGMENTATION if captured else _FRAGMENTATION
     if checkpointing:
         # Each layer keeps its input; one layer at a time is computed again.
         per_token = sizes.layers * sizes.hidden * sizes.itemsize + sizes.layer_bytes_per_token
@@ -166,8 +173,13 @@ def expected_bytes(sizes: ModelSizes, tokens: int, *, checkpointing: bool, chunk
         + sizes.adapter_parameters * _ADAPTER_BYTES_PER_PARAMETER
         + 2 * sizes.widest_layer * sizes.itemsize
         + _FIXED_BYTES
-        + _FRAGMENTATION * (tokens * per_token + logits)
+        + gaps * (tokens * per_token + logits)
     )
+
+
+def _tokens_within(peak: Callable[[int], int], limit_bytes: int) -> int:
+    fixed = peak(0)
+    return int((limit_bytes - fixed) * 1000 / (peak(1000) - fixed))
 
 
 def plan_memory(
@@ -196,28 +208,28 @@ def plan_memory(
     chunk_rows = 2048 if limit_bytes >= 12 * GIB else 512 if limit_bytes >= 3 * GIB else 128
     enough = max(longest, min(step_tokens, _FEW_TOKENS))
     for checkpointing in (False, True) if not always_checkpoint else (True,):
-        base = expected_bytes(sizes, 0, checkpointing=checkpointing, chunk_rows=chunk_rows)
-        thousand = expected_bytes(sizes, 1000, checkpointing=checkpointing, chunk_rows=chunk_rows)
-        tokens = int((limit_bytes - base) * 1000 / (thousand - base))
-        if tokens >= (longest if checkpointing else enough):
-            long_enough = min(tokens, step_tokens) >= _LONG_ENOUGH_UNCAPTURED
-            captured = graphs and not checkpointing and not long_enough
-            largest = _LARGEST_CAPTURED_PASS if captured else _LARGEST_PASS
-            budget = min(tokens, max(largest, longest))
-            # Passes are rounded up to a multiple; the rounded one must fit, too.
-            budget = max(longest, budget - budget % ROUNDING)
-            full = min(budget, max(step_tokens, longest))
-            expected = expected_bytes(
-                sizes, full, checkpointing=checkpointing, chunk_rows=chunk_rows
-            )
-            return MemoryPlan(
-                token_budget=budget,
-                checkpointing=checkpointing,
-                graphs=captured,
-                chunk_rows=chunk_rows,
-                expected_bytes=expected,
-                pass_bytes=expected - base,
-            )
+        captured = graphs and not checkpointing
+        peak = functools.partial(
+            expected_bytes, sizes, checkpointing=checkpointing, chunk_rows=chunk_rows
+        )
+        if captured and min(_tokens_within(peak, limit_bytes), step_tokens) >= _LONG_UNCAPTURED:
+            captured = False
+        peak = functools.partial(peak, captured=captured)
+        tokens = _tokens_within(peak, limit_bytes)
+        if tokens < (longest if checkpointing else enough):
+            continue
+        budget = min(tokens, max(_LARGEST_CAPTURED_PASS if captured else _LARGEST_PASS, longest))
+        # Passes are rounded up to a multiple; the rounded one must fit, too.
+        budget = max(longest, budget - budget % ROUNDING)
+        expected = peak(min(budget, max(step_tokens, longest)))
+        return MemoryPlan(
+            token_budget=budget,
+            checkpointing=checkpointing,
+            graphs=captured,
+            chunk_rows=chunk_rows,
+            expected_bytes=expected,
+            pass_bytes=expected - peak(0),
+        )
     needed = expected_bytes(sizes, longest, checkpointing=True, chunk_rows=chunk_rows)
     raise TrainingError(
         f"a row of {longest} tokens needs about {needed / GIB:.1f} GiB of GPU memory, "

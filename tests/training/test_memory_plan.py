@@ -45,6 +45,7 @@ def test_a_full_pass_stays_below_the_limit(limit_gb: float) -> None:
         plan.token_budget,
         checkpointing=plan.checkpointing,
         chunk_rows=plan.chunk_rows,
+        captured=plan.graphs,
     )
     assert full <= limit_gb * GIB
     assert plan.pass_bytes < plan.expected_bytes <= full
@@ -60,7 +61,7 @@ def test_budgets_grow_with_memory() -> None:
         for gb in (3.25, 5, 8, 12, 16, 40)
     ]
     assert budgets == sorted(budgets)
-    assert len(set(budgets)) > 4
+    assert len(set(budgets)) > 3
 
 
 def test_recomputation_only_where_it_must_be() -> None:
