@@ -13,12 +13,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from sql_ft.errors import ConfigError
 from sql_ft.records import content_hash
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+# YAML 1.1 reads a bare "off" as false.
+AutoOrOff = Annotated[
+    Literal["auto", "off"], BeforeValidator(lambda value: "off" if value is False else value)
+]
 
 
 class _Section(BaseModel):
@@ -122,13 +126,48 @@ class TrainConfig(_Section):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto", description="mixed precision of the trainer; auto: bf16 on a GPU, fp32 on a CPU"
     )
-    packing: bool = False
+    packing: bool = Field(
+        False,
+        description="rows of a step end to end in one sequence instead of padded (GPU); "
+        "attention stays inside each row and the loss is the same",
+    )
+    fused_kernels: AutoOrOff = Field(
+        "auto",
+        description="with packing, on a GPU with bfloat16: LoRA layers, norms, MLP and loss in "
+        "fused kernels, all in bfloat16 beside a float32 adapter, without autocast",
+    )
+    cuda_graphs: AutoOrOff = Field(
+        "auto", description="with fused kernels: replay small steps as captured graphs"
+    )
+    unpack_base: AutoOrOff = Field(
+        "auto",
+        description="with fused kernels: hold the NF4 values in 16 bits while training, where "
+        "that takes at most a quarter of the memory: same values, no unpacking at each use",
+    )
+    deterministic: bool = Field(
+        True, description="on a GPU: the same seed gives the same adapter on the same machine"
+    )
+    memory_limit_gb: float | None = Field(
+        None,
+        gt=0.0,
+        le=1024.0,
+        description="GPU memory that training may take, GiB (with packing): a step is cut into "
+        "passes that fit; default: what is free",
+    )
     group_by_length: bool = Field(False, description="batch rows of similar length together")
     gradient_checkpointing: bool = False
     logging_steps: int = Field(10, ge=1)
     save_steps: int = Field(50, ge=1, description="optimizer steps between checkpoints")
     seed: int = Field(42, ge=0, le=2**32 - 1)
     timeout_s: int = Field(6 * 3600, ge=1, description="training is stopped after this long")
+
+    @model_validator(mode="after")
+    def _limit_goes_with_packing(self) -> TrainConfig:
+        if self.memory_limit_gb is not None and not self.packing:
+            raise ValueError(
+                "train.memory_limit_gb needs train.packing: true (padded batches cannot be cut)"
+            )
+        return self
 
 
 class GenerationConfig(_Section):
@@ -138,6 +177,11 @@ class GenerationConfig(_Section):
     batch_size: int = Field(32, ge=1, le=4096)
     few_shot_examples: int = Field(
         3, ge=0, le=16, description="examples shown to the few-shot base arm; 0: no such arm"
+    )
+    decoder: Literal["padded", "packed"] = Field(
+        "padded",
+        description="packed: fixed key-value slots and captured steps, on a GPU in 16 bits "
+        "alone (elsewhere padded); quicker for many rows",
     )
 
 

@@ -21,7 +21,7 @@ from sql_ft.errors import ModelError
 
 logger = logging.getLogger(__name__)
 
-_NAME = "arm"
+ADAPTER_NAME = "arm"
 
 
 def merges(model: ModelConfig) -> bool:
@@ -87,7 +87,7 @@ def _put_on(
         with known_deprecations_ignored(), warnings.catch_warnings():
             # Missing keys only warn here; `_check_loaded` turns them into an error.
             warnings.filterwarnings("ignore", message="Found missing adapter keys")
-            wrapped = PeftModel.from_pretrained(model, adapter_dir, adapter_name=_NAME)
+            wrapped = PeftModel.from_pretrained(model, adapter_dir, adapter_name=ADAPTER_NAME)
         _check_loaded(wrapped, adapter_dir, tensors)
         wrapped.eval()
         if not merge:
@@ -117,7 +117,9 @@ def _check_loaded(wrapped: Any, adapter_dir: Path, tensors: dict[str, Any]) -> N
     """Hold what is in the model against what is in the file, key by key and value by value."""
     from peft import get_peft_model_state_dict
 
-    loaded = get_peft_model_state_dict(wrapped, adapter_name=_NAME, save_embedding_layers=False)
+    loaded = get_peft_model_state_dict(
+        wrapped, adapter_name=ADAPTER_NAME, save_embedding_layers=False
+    )
     missing = sorted(set(loaded) - set(tensors))
     unexpected = sorted(set(tensors) - set(loaded))
     if missing or unexpected:
