@@ -135,14 +135,15 @@ def _restore_previous(store: Store, name: str, previous: str | None) -> None:
 
 
 def finish_move(store: Store, name: str, move: dict[str, Any]) -> None:
-    """Mark the move done and write the model's page; what is live does not depend on it."""
+    """Write the model's page and mark the move done; what is live does not depend on it."""
     try:
-        write_move(store, name, {**move, "state": "done"})
         model = read_model(store, name)
         if model is not None:
             text = describe_model(model, list_versions(store, name))
             with tracking_errors(f"cannot describe {name!r}", store):
                 store.client().update_registered_model(name, text)
+        # Last: as long as it is not done, whoever settles it writes the page again.
+        write_move(store, name, {**move, "state": "done"})
     except TrackingError as error:
         logger.warning("the page of %s was not written: %s", name, error)
 

@@ -13,6 +13,7 @@ from sql_ft.tracking.promotion import decisions_of, record_decision, set_champio
 from sql_ft.tracking.registry import get_alias, get_version
 from sql_ft.tracking.runs import attach_run
 from sql_ft.tracking.store import Store
+from sql_ft.tracking.versions import read_model
 
 
 @pytest.fixture
@@ -146,6 +147,9 @@ def test_a_crash_anywhere_leaves_one_champion_and_running_again_completes_it(
         late += moved_late
         assert promote() is not moved_late, "running it again completes it, once"
         assert champion(store, name) == new
+        page = read_model(store, name)
+        assert page is not None
+        assert f"**Live: version {new}**" in page.description
         previous = get_alias(store, name, "previous")
         assert previous is not None
         assert previous.version == old
