@@ -10,26 +10,31 @@ import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from sql_ft.config_promotion import PromotionConfig
+from sql_ft.config_section import AutoOrOff, Section, Share
 from sql_ft.errors import ConfigError
 from sql_ft.records import content_hash
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-# YAML 1.1 reads a bare "off" as false.
-AutoOrOff = Annotated[
-    Literal["auto", "off"], BeforeValidator(lambda value: "off" if value is False else value)
+__all__ = [
+    "DataConfig",
+    "EvaluationConfig",
+    "GenerationConfig",
+    "ModelConfig",
+    "PromotionConfig",
+    "RunConfig",
+    "TrackingConfig",
+    "TrainConfig",
+    "load_config",
+    "parse_config",
 ]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-
-class DataConfig(_Section):
+class DataConfig(Section):
     """Where rows come from and how they are split.
 
     `sampling` fixes the order of the two steps. ``split_then_sample`` (default) first
@@ -88,7 +93,7 @@ class DataConfig(_Section):
         return self
 
 
-class ModelConfig(_Section):
+class ModelConfig(Section):
     """The base model."""
 
     name_or_path: str = Field("bundled:tiny", description="hub id, local folder, or bundled:tiny")
@@ -103,7 +108,7 @@ class ModelConfig(_Section):
     )
 
 
-class TrainConfig(_Section):
+class TrainConfig(Section):
     """QLoRA hyperparameters, in TRL's and PEFT's spelling."""
 
     lora_r: int = Field(16, ge=1, le=1024)
@@ -170,7 +175,7 @@ class TrainConfig(_Section):
         return self
 
 
-class GenerationConfig(_Section):
+class GenerationConfig(Section):
     """Greedy decoding."""
 
     max_new_tokens: int = Field(256, ge=1, le=8192)
@@ -185,7 +190,7 @@ class GenerationConfig(_Section):
     )
 
 
-class EvaluationConfig(_Section):
+class EvaluationConfig(Section):
     """How gold and predicted SQL are executed and compared."""
 
     dialect: str = Field("sqlite", description="dialect of gold and predicted SQL (sqlglot name)")
@@ -212,93 +217,7 @@ class EvaluationConfig(_Section):
     )
 
 
-class PromotionConfig(_Section):
-    """When a candidate becomes champion.
-
-    The level of the paired test is no setting: each look at the set gets its share of
-    `error_budget` (see `sql_ft.evaluation.error_budget`).
-    """
-
-    error_budget: float = Field(
-        0.05,
-        gt=0.0,
-        lt=0.5,
-        description="largest chance of any false promotion over looks_per_set looks",
-    )
-    first_look_share: float = Field(
-        0.5, gt=0.0, lt=1.0, description="share of the budget that the first look gets"
-    )
-    looks_per_set: int = Field(
-        52, ge=1, le=10_000, description="looks before the evaluation set must be renewed"
-    )
-    min_samples: int = Field(100, ge=1, description="fewest scored samples")
-    min_discordant: int = Field(10, ge=1, description="fewest pairs on which the arms differ")
-    min_effect: Share = Field(0.0, description="smallest gain in execution accuracy")
-    max_excluded_share: Share = Field(
-        0.05, description="largest share of samples set aside by the harness"
-    )
-    max_truncated_share: Share = Field(
-        0.05, description="largest share of candidate answers cut at max_new_tokens"
-    )
-    max_empty_share: Share = Field(
-        0.05, description="largest share of candidate answers without any SQL"
-    )
-    max_seen_question_share: Share = Field(
-        0.02, description="largest share of evaluation questions whose text stands in training"
-    )
-    guardrail_alpha: float = Field(
-        0.05, gt=0.0, lt=0.5, description="level of each guardrail's one-sided test"
-    )
-    max_valid_sql_drop: Share = Field(
-        0.05, description="fall of the share of answers that run which must be ruled out"
-    )
-    max_schema_adherence_drop: Share = Field(
-        0.05,
-        description="fall of the share of answers that invent no table or column which must "
-        "be ruled out",
-    )
-    max_strict_format_drop: Share = Field(
-        0.05,
-        description="fall of the share of answers that are SQL and nothing else which must be "
-        "ruled out",
-    )
-    max_token_growth: float = Field(
-        0.5,
-        ge=0.0,
-        le=100.0,
-        description="growth of the tokens per answer, against the champion's, which must be "
-        "ruled out (0.5: half as long again)",
-    )
-    max_slice_drop: Share = Field(
-        0.02, description="fall of accuracy on a slice that is tolerated; more is refused"
-    )
-    min_slice_samples: int = Field(
-        30, ge=1, description="fewest scored samples of a slice that is watched"
-    )
-    expected_discordance: float = Field(
-        0.10,
-        gt=0.0,
-        le=1.0,
-        description="share of questions on which a retrain is expected to differ, for the "
-        "power that is announced before the comparison",
-    )
-    expected_design_effect: float = Field(
-        1.5, ge=1.0, le=100.0, description="design effect of the schemas, for the same"
-    )
-    require_approval: bool = Field(
-        False, description="pause before the champion moves, until a person approves in Prefect"
-    )
-    approval_timeout_s: int = Field(
-        24 * 3600, ge=1, le=30 * 24 * 3600, description="no answer for this long keeps the champion"
-    )
-    lock: Literal["file", "prefect"] = Field(
-        "file",
-        description="what every move of the champion holds: a file in state_dir (one host), or "
-        "a Prefect concurrency limit (several hosts that share one Prefect server)",
-    )
-
-
-class TrackingConfig(_Section):
+class TrackingConfig(Section):
     """MLflow. `MLFLOW_TRACKING_URI` in the environment wins over `tracking_uri`."""
 
     tracking_uri: str | None = Field(
@@ -308,7 +227,7 @@ class TrackingConfig(_Section):
     registered_model_name: str = Field("sql-ft-tiny", pattern=r"^[A-Za-z0-9_-]{1,100}$")
 
 
-class RunConfig(_Section):
+class RunConfig(Section):
     """Everything one run needs: the parameter of the flow."""
 
     name: str = Field("tiny", pattern=r"^[A-Za-z0-9_.-]{1,60}$")
