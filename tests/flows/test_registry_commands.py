@@ -255,10 +255,14 @@ def test_no_versions_of_that_name(sql_ft) -> None:
 def test_a_lock_that_cannot_be_had_stops_a_promotion(
     sql_ft, store: Store, read_only: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    code, output = sql_ft(
-        "promote", "3", "--reason", "r", "--yes", "--set", "promotion.lock=prefect"
-    )
+    # Other tests of this process may have a server.
+    with temporary_settings(restore_defaults={PREFECT_API_URL}):
+        code, output = sql_ft(
+            "promote", "3", "--reason", "r", "--yes", "--set", "promotion.lock=prefect"
+        )
     assert code == 2
     assert "no Prefect server is configured" in output
     assert aliases_of(store, read_only)["champion"] == "2"
