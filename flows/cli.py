@@ -22,6 +22,7 @@ from flows.logging_setup import (
     shield_temporary_server,
 )
 from flows.options import ConfigOption, SetOption, VerboseOption
+from flows.stack_command import down, up
 from sql_ft.config import RunConfig, load_config
 from sql_ft.errors import SqlFtError
 
@@ -36,6 +37,8 @@ app = typer.Typer(
 
 app.command()(evaluate)
 app.add_typer(evalset_app)
+app.command()(up)
+app.command()(down)
 
 
 @app.command()

@@ -263,6 +263,18 @@ def load_config(path: Path | None = None, overrides: Iterable[str] = ()) -> RunC
     return parse_config(values)
 
 
+def override_config(config: RunConfig, overrides: Iterable[str]) -> RunConfig:
+    """Return `config` with ``section.key=value`` overrides, as `load_config` applies them.
+
+    Raises:
+        ConfigError: Every problem at once, each with the dotted setting name.
+    """
+    values = config.model_dump(mode="json")
+    for override in overrides:
+        _apply_override(values, override)
+    return parse_config(values)
+
+
 def parse_config(values: Mapping[str, Any]) -> RunConfig:
     """Validate a nested mapping.
 

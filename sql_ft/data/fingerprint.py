@@ -6,15 +6,16 @@ import hashlib
 from pathlib import Path
 
 from sql_ft.config import DataConfig, RunConfig
-from sql_ft.data.hub import is_commit
+from sql_ft.data.hub import is_commit, resolve_commit
 from sql_ft.data.manifest import manifest_path
 from sql_ft.errors import DataError
 
 
-def source_fingerprint(config: DataConfig) -> str | None:
+def source_fingerprint(config: DataConfig, *, resolve_branch: bool = False) -> str | None:
     """Return a text that changes whenever the source's rows may have changed.
 
-    None for a hub branch: only the hub knows where it points now.
+    None for a hub branch: only the hub knows where it points now. With `resolve_branch` it
+    is asked, and None means that it did not answer.
 
     Raises:
         DataError: The local file is missing or unreadable.
@@ -27,9 +28,10 @@ def source_fingerprint(config: DataConfig) -> str | None:
             digest.update(file.read_bytes())
         return f"bundled:{digest.hexdigest()}"
     if config.source == "hub":
+        revision: str | None = config.hub_revision
         if not is_commit(config.hub_revision):
-            return None
-        return f"hub:{config.hub_id}@{config.hub_revision}"
+            revision = resolve_commit(config) if resolve_branch else None
+        return f"hub:{config.hub_id}@{revision}" if revision else None
     path = Path(str(config.path)).expanduser()
     try:
         with path.open("rb") as stream:
