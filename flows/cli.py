@@ -23,6 +23,7 @@ from flows.logging_setup import (
 )
 from flows.options import ConfigOption, SetOption, VerboseOption
 from flows.stack_command import down, up
+from flows.status_command import status
 from sql_ft.config import RunConfig, load_config
 from sql_ft.errors import SqlFtError
 
@@ -39,6 +40,7 @@ app.command()(evaluate)
 app.add_typer(evalset_app)
 app.command()(up)
 app.command()(down)
+app.command()(status)
 
 
 @app.command()
