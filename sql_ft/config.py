@@ -39,7 +39,9 @@ class DataConfig(_Section):
         "bundled", description="bundled sample, a hub dataset, or a local file"
     )
     path: str | None = Field(
-        None, description="json, jsonl, csv or parquet file (source: file); .gz is read too"
+        None,
+        description="json, jsonl, csv or parquet file, or a growing folder of them (source: "
+        "file); .gz is read too",
     )
     hub_id: str = Field("b-mc2/sql-create-context", description="dataset on the hub")
     hub_revision: str = Field(
@@ -72,6 +74,12 @@ class DataConfig(_Section):
         None,
         description="file that remembers which group is on which side; "
         "default: one per dataset under state_dir",
+    )
+    renew_evaluation_after_groups: int = Field(
+        0,
+        ge=0,
+        description="draw the evaluation questions anew once this many new schema groups wait "
+        "on the evaluation side; 0: never",
     )
     max_length: int = Field(
         512, ge=32, le=131072, description="prompt + answer in tokens; longer rows are left out"
