@@ -112,7 +112,7 @@ def prepare_dataset(
     freezes = data.sampling == "split_then_sample"
     frozen = load_frozen(frozen_path(config)) if freezes else None
     questions = choose_questions(frozen, split.eval, data.renew_evaluation_after_groups)
-    train_pool = split.train if questions.renewed else without_repeats(split.train, asked.pool)
+    train_pool = split.train if questions.renewed else without_repeats(split.train, questions.pool)
     repeats = len(split.train) - len(train_pool)
 
     wanted = data.train_rows + data.eval_rows
@@ -120,10 +120,12 @@ def prepare_dataset(
     train = _draw(tokenizer, train_pool, data.train_rows, data, lambda n: report(n, wanted))
     _require_rows("training", train, train_pool, data)
     base = data.train_rows
-    held = _draw(tokenizer, questions.pool, data.eval_rows, data, lambda n: report(base + n, wanted))
+    held = _draw(
+        tokenizer, questions.pool, data.eval_rows, data, lambda n: report(base + n, wanted)
+    )
     _require_rows("evaluation", held, questions.pool, data)
     report(wanted, wanted)
-    for name, draw, questions in (
+    for name, draw, asked in (
         ("training", train, data.train_rows),
         ("evaluation", held, data.eval_rows),
     ):
