@@ -26,6 +26,9 @@ STOP_TIMEOUT_S = 20.0
 _START_TOLERANCE_S = 2.0
 _LOG_TAIL_BYTES = 1500
 
+#: Handles of what this process started: it may outlive this process, so nobody waits for it.
+_STARTED: list[subprocess.Popen[bytes]] = []
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Background:
@@ -124,6 +127,7 @@ def start_background(
             )
     except OSError as error:
         raise StackError(f"cannot start {name}: {error}") from error
+    _STARTED.append(child)
     started_s = psutil.Process(child.pid).create_time()
     record = {"pid": child.pid, "started_s": started_s, "command": list(command)}
     path = record_path(folder, name)

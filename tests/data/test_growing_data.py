@@ -106,11 +106,7 @@ def test_policy_renews_the_questions_and_says_so(tmp_path, tokenizer, caplog):
     add(tmp_path / "weeks", "2.jsonl", rows(range(20, 60)))
     second, _, held = prepare(config, tokenizer, tmp_path / "b")
     assert second.eval_hash != first.eval_hash
-    assert second.profile["questions"] == {
-        "generation": 2,
-        "renewed": True,
-        "waiting_groups": 0,
-    }
+    assert second.profile["questions"] == {"generation": 2, "waiting_groups": 0}
     assert "questions are renewed" in caplog.text
     third, _, again = prepare(config, tokenizer, tmp_path / "c")
     assert again == held
