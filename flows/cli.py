@@ -22,7 +22,7 @@ from flows.logging_setup import (
     shield_temporary_server,
 )
 from flows.options import ConfigOption, SetOption, VerboseOption
-from flows.stack_command import down, up
+from flows.stack_command import deploy, down, up
 from flows.status_command import status
 from sql_ft.config import RunConfig, load_config
 from sql_ft.errors import SqlFtError
@@ -40,6 +40,7 @@ app.command()(evaluate)
 app.add_typer(evalset_app)
 app.command()(up)
 app.command()(down)
+app.command()(deploy)
 app.command()(status)
 
 

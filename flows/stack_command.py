@@ -141,3 +141,23 @@ def down(state_dir: StateOption = Path("state")) -> None:
 
     stopped = stop_all(state_dir.expanduser().resolve() / STACK_FOLDER)
     print(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
+
+
+def deploy(
+    root: RootOption = Path(),
+    api_url: Annotated[
+        str, typer.Option(envvar="PREFECT_API_URL", help="Prefect's API.")
+    ] = "http://127.0.0.1:4200/api",
+) -> None:
+    """Give a Prefect server the work pool, the deployments and the automations."""
+    import os
+
+    from flows.logging_setup import configure_process
+    from sql_ft.stack.services import WORK_POOL
+
+    configure_process()
+    from flows.stack_setup import apply_setup
+
+    environment = {**os.environ, "PREFECT_API_URL": api_url}
+    applied = apply_setup(root.expanduser().resolve(), api_url, WORK_POOL, environment)
+    print(f"deployed  {', '.join(applied)}")
