@@ -123,7 +123,7 @@ def prepare_dataset(
     held = _draw(
         tokenizer, questions.pool, data.eval_rows, data, lambda n: report(base + n, wanted)
     )
-    _require_rows("evaluation", held, pool, data)
+    _require_rows("evaluation", held, questions.pool, data)
     report(wanted, wanted)
     for name, draw, asked in (
         ("training", train, data.train_rows),
