@@ -4,8 +4,10 @@ Real Qwen weights are not needed to know what a chain costs: the base is built h
 random bfloat16 weights in the exact shape, beside the real tokenizer files. Then rows are
 prepared, the base is loaded in NF4, an adapter trained with
 `deployments/configs/write_up.yaml`, registered in MLflow (where it is installed), loaded
-back from the registry, both arms answer, and their SQL is executed. Accuracy means nothing
-here (the base is noise); sizes, speeds and memory do. Prints one JSON object.
+back from the registry, both arms answer, and their SQL is executed. The registered version
+is looked into (LoRA's tensors alone, bounded size) and answers the same questions in a
+fresh process that has no path to this checkout. Accuracy means nothing here (the base is
+noise); sizes, speeds, memory and identical answers do. Prints one JSON object.
 
     python benchmarks/qwen_shape_gpu.py --data rows.jsonl --tokenizer-dir tokenizer/
     python benchmarks/qwen_shape_gpu.py --data rows.jsonl --tokenizer-dir tokenizer/ --tiny
@@ -34,7 +36,7 @@ from sql_ft.evaluation.evalset import build_evaluation_set
 from sql_ft.evaluation.evaluator import score_predictions
 from sql_ft.evaluation.metrics import summarize
 from sql_ft.generation.decode import Arm, generate_predictions
-from sql_ft.records import Sample, read_jsonl
+from sql_ft.records import Prediction, Sample, read_jsonl
 from sql_ft.training.adapter import check_adapter, hash_adapter
 from sql_ft.training.trainer import train_adapter
 
@@ -126,10 +128,15 @@ def write_up_config(arguments: argparse.Namespace, base: Path, state: Path) -> R
     return load_config(PRESET, overrides)
 
 
-def register_and_fetch(config: RunConfig, adapter_dir: Path, folder: Path) -> tuple[Path, Any]:
-    """Put the adapter into MLflow and load it back from there, or from the folder without it."""
+def register_and_fetch(
+    config: RunConfig, adapter_dir: Path, folder: Path, figures: dict[str, Any]
+) -> Path:
+    """Put the adapter into MLflow, look at what is stored, and load it back from there.
+
+    Without MLflow the folder itself goes on.
+    """
     if importlib.util.find_spec("mlflow") is None:
-        return adapter_dir, None
+        return adapter_dir
     from sql_ft.tracking.registry import download_adapter, register_adapter
     from sql_ft.tracking.runs import start_run
     from sql_ft.tracking.store import prepare_store
@@ -138,8 +145,92 @@ def register_and_fetch(config: RunConfig, adapter_dir: Path, folder: Path) -> tu
     name = config.tracking.registered_model_name
     with start_run(store, config.tracking.experiment, name="qwen-shape") as run:
         registered = register_adapter(store, run.run_id, adapter_dir, name, config=config)
-    fetched = download_adapter(store, name, registered.version, folder)
-    return fetched.path, f"models:/{name}/{registered.version}"
+    figures["registered_as"] = registered.uri
+    figures["registered_version"] = look_into_version(registered.source)
+    return download_adapter(store, name, registered.version, folder).path
+
+
+def look_into_version(source: str) -> dict[str, Any]:
+    """Count tensors and bytes of a stored version; stop if it holds more than it may."""
+    from safetensors import safe_open
+
+    from sql_ft.tracking.model_package import OVERHEAD_BYTES
+
+    folder = Path(source.removeprefix("file://"))
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    adapter = folder / "artifacts" / "adapter"
+    own = sum(file.stat().st_size for file in files if file.is_relative_to(adapter))
+    size = sum(file.stat().st_size for file in files)
+    tensors = []
+    for file in files:
+        if file.suffix == ".safetensors":
+            with safe_open(file, framework="numpy") as opened:
+                tensors += list(opened.keys())
+    foreign = [name for name in tensors if not name.endswith((".lora_A.weight", ".lora_B.weight"))]
+    found = {
+        "files": len(files),
+        "bytes": size,
+        "allowed_bytes": own + OVERHEAD_BYTES,
+        "adapter_and_tokenizer_bytes": own,
+        "tensors": len(tensors),
+        "foreign_tensors": foreign,
+        "other_weight_files": [
+            file.name for file in files if file.suffix in {".bin", ".pt", ".pkl", ".pth", ".gguf"}
+        ],
+    }
+    if foreign or found["other_weight_files"] or size > own + OVERHEAD_BYTES:
+        raise SystemExit(f"the registered version holds what it must not: {found}")
+    return found
+
+
+def answer_as_served(
+    config: RunConfig, uri: str, samples: list[Sample], judged: list[Prediction]
+) -> dict[str, Any]:
+    """Ask the registered version in a fresh process; compare with the evaluation's arm."""
+    from sql_ft.tracking.fresh_process import answer_in_fresh_process
+    from sql_ft.tracking.store import prepare_store
+
+    store = prepare_store(config.resolved_tracking_uri, config.state_path)
+    rows = [{"context": s.context, "question": s.question} for s in samples]
+    started = time.monotonic()
+    # An empty PYTHONPATH: the code that travelled with the version is all there is.
+    fresh = answer_in_fresh_process(
+        store, uri, rows, completions=True, env={"PYTHONPATH": ""}, timeout_s=300
+    )
+    checkout = Path(__file__).resolve().parents[1]
+    return {
+        "n": len(rows),
+        "identical_completions": sum(
+            a == p.completion for a, p in zip(fresh.completions, judged, strict=True)
+        ),
+        "identical_sql": sum(
+            a == p.predicted_sql for a, p in zip(fresh.answers, judged, strict=True)
+        ),
+        "distinct_completions": len(set(fresh.completions)),
+        "sql_ft_from_the_artifact": Path(fresh.code_root) != checkout
+        and Path(fresh.code_root).name == "code",
+        "adapter_hash": fresh.adapter_hash,
+        "seconds": round(time.monotonic() - started, 2),
+    }
+
+
+def merge_and_compare(
+    config: RunConfig, uri: str, out: Path, samples: list[Sample]
+) -> dict[str, Any]:
+    """Export the version as merged weights; how many answers differ."""
+    from sql_ft.tracking.export import export_merged
+    from sql_ft.tracking.store import prepare_store
+    from sql_ft.tracking.versions import find_version
+
+    store = prepare_store(config.resolved_tracking_uri, config.state_path)
+    name, _, number = uri.removeprefix("models:/").rpartition("/")
+    exported = export_merged(store, find_version(store, name, number), out, questions=samples)
+    return {
+        "form": exported.form,
+        "bytes": exported.size_bytes,
+        "n": exported.n_asked,
+        "differing": exported.n_differing,
+    }
 
 
 def run_chain(arguments: argparse.Namespace, work: Path) -> dict[str, Any]:
@@ -186,11 +277,11 @@ def run_chain(arguments: argparse.Namespace, work: Path) -> dict[str, Any]:
     if len(runs) > 1:
         figures["same_adapter_twice"] = len({run.adapter_hash for run in runs}) == 1
 
-    adapter, uri = register_and_fetch(config, Path(result.adapter_dir), work / "fetched")
+    adapter = register_and_fetch(config, Path(result.adapter_dir), work / "fetched", figures)
     check_adapter(adapter)
     if hash_adapter(adapter) != result.adapter_hash:
         raise SystemExit("the adapter that came back is not the one that was trained")
-    figures["registered_as"] = uri
+    uri = figures.get("registered_as")
     timer.lap("register_and_fetch_s")
 
     samples = read_jsonl(Path(prepared.eval_path), Sample)
@@ -198,6 +289,15 @@ def run_chain(arguments: argparse.Namespace, work: Path) -> dict[str, Any]:
     generated = generate_predictions(config, samples, arms)
     figures["generation"] = generated.stats
     timer.lap("generate_s")
+    if uri:
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        judged = generated.predictions["candidate"]
+        figures["served"] = answer_as_served(config, uri, samples, judged)
+        timer.lap("served_s")
+        if arguments.merge:
+            figures["merged"] = merge_and_compare(config, uri, work / "merged", samples)
+            timer.lap("merge_s")
 
     evaluation_set = build_evaluation_set(samples, config.evaluation, work / "evalset")
     figures["evaluation"] = {}
@@ -257,6 +357,7 @@ def main() -> None:
     parser.add_argument("--max-new-tokens", type=int, default=64)
     parser.add_argument("--trainings", type=int, default=1, help="2: compare the adapters")
     parser.add_argument("--set", action="append", default=[], help="section.key=value")
+    parser.add_argument("--merge", action="store_true", help="export merged weights too")
     parser.add_argument("--tiny", action="store_true", help="the same path in a small shape")
     parser.add_argument("--work-dir", type=Path, help="kept; default: a temporary folder")
     parser.add_argument("--out", type=Path, help="also write the JSON here")

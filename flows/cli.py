@@ -8,22 +8,30 @@ from __future__ import annotations
 
 import signal
 import sys
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
+from flows.champion_commands import promote, rollback
+from flows.diff_command import diff
 from flows.evalset_command import app as evalset_app
 from flows.evaluate_command import evaluate
+from flows.export_command import export
+from flows.history_command import history
+from flows.interruption import Interruption, interruption_message, tell_if_interrupted
 from flows.logging_setup import (
     configure_process,
     hide_user_error_tracebacks,
     shield_temporary_server,
 )
 from flows.options import ConfigOption, SetOption, VerboseOption
+from flows.score_command import score
+from flows.show_command import show
 from flows.stack_command import deploy, down, up
 from flows.status_command import status
+from flows.versions_command import versions
 from sql_ft.config import RunConfig, load_config
 from sql_ft.errors import SqlFtError
 
@@ -38,10 +46,9 @@ app = typer.Typer(
 
 app.command()(evaluate)
 app.add_typer(evalset_app)
-app.command()(up)
-app.command()(down)
-app.command()(deploy)
-app.command()(status)
+_COMMANDS = (versions, show, diff, score, promote, rollback, history, export)
+for _command in (*_COMMANDS, up, down, deploy, status):
+    app.command()(_command)
 
 
 @app.command()
@@ -49,6 +56,7 @@ def run(
     config: ConfigOption = None, set_: SetOption = None, verbose: VerboseOption = False
 ) -> None:
     """Run the whole chain: sample, train, register, evaluate, promote."""
+    tell_if_interrupted("the champion is untouched")
     settings = load_config(config, set_ or ())
     configure_process(verbose)
     from flows.finetune import run_finetune
@@ -70,36 +78,9 @@ def show_config(config: ConfigOption = None, set_: SetOption = None) -> None:
     print(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False), end="")
 
 
-@app.command()
-def versions(config: ConfigOption = None, set_: SetOption = None) -> None:
-    """List the registered versions of the adapter, with aliases and verdicts."""
-    settings = load_config(config, set_ or ())
-    configure_process()
-    from flows.summary import print_versions
-
-    print_versions(settings, Console())
-
-
-class _Interruption:
-    """Remembers that a signal asked this process to stop.
-
-    Ctrl-C reaches the whole process group, Prefect's temporary server included, so what
-    surfaces may be a refused connection rather than the interrupt itself.
-    """
-
-    def __init__(self) -> None:
-        self.happened = False
-
-    def __call__(self, signum: int, frame: FrameType | None) -> NoReturn:
-        # A terminated run unwinds as an interrupted one does: the MLflow run is closed as
-        # KILLED and the training process is ended before this one exits.
-        self.happened = True
-        raise KeyboardInterrupt(f"signal {signal.Signals(signum).name}")
-
-
 def main() -> None:
     """Entry point: one clear line on stderr and a non-zero exit for every user error."""
-    interruption = _Interruption()
+    interruption = Interruption()
     signal.signal(signal.SIGTERM, interruption)
     signal.signal(signal.SIGINT, interruption)
     verbose = "--verbose" in sys.argv or "-v" in sys.argv
@@ -108,9 +89,7 @@ def main() -> None:
         app(standalone_mode=True)
     except BaseException as error:
         if interruption.happened:
-            stand_alone = sys.argv[1:2] in (["evaluate"], ["evalset"])
-            kept = "" if stand_alone else "the champion is untouched; "
-            errors.print(f"[bold red]interrupted[/]: {kept}run again to resume")
+            errors.print(f"[bold red]interrupted[/]: {escape(interruption_message())}")
             raise SystemExit(130) from None
         if not isinstance(error, SqlFtError):
             raise

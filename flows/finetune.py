@@ -11,6 +11,8 @@ from prefect import State, flow
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
+from flows.approval import ask_for_approval, check_approval_possible
+from flows.interruption import tell_if_interrupted
 from flows.parameters import Overrides
 from sql_ft.config import RunConfig, override_config
 from sql_ft.errors import TrackingError
@@ -19,6 +21,8 @@ from sql_ft.tracking.runs import start_run
 from sql_ft.tracking.store import prepare_store
 from tasks.announce import announce_decision, announce_failure
 from tasks.evaluate import (
+    CANDIDATE,
+    CHAMPION,
     build_evaluation_set,
     evaluation_set_key,
     fetch_adapter,
@@ -29,7 +33,10 @@ from tasks.promote import apply_decision, decide
 from tasks.register import register_adapter
 from tasks.report import publish_report
 from tasks.sample import resolve_base, sample_dataset, sample_key
+from tasks.scores import record_scores
+from tasks.serve_check import check_champion, check_served
 from tasks.stage_state import is_complete
+from tasks.stage_times import StageClock
 from tasks.train import train_adapter, training_key
 from tasks.unchanged import find_unchanged, inputs_key, nothing_new, remember_inputs
 
@@ -69,6 +76,7 @@ def finetune(
     """
     logger = get_run_logger()
     config = override_config(config, overrides)
+    check_approval_possible(config)
     inputs = inputs_key(config)
     if not force and (known := find_unchanged(config, inputs)) is not None:
         return nothing_new(config, known)
@@ -82,30 +90,36 @@ def finetune(
         tags={"sql_ft.config_hash": config.hash, "prefect.flow_run_id": str(flow_run.id or "")},
     ) as run:
         logger.info("MLflow run %s in %s", run.run_id, store.label)
+        clock = StageClock()
         base = resolve_base(config)
 
         key = sample_key(config, base)
         dataset = sample_dataset.with_options(
             refresh_cache=not is_complete(config, "datasets", key)
         )(config, base, cache_key=key)
+        clock.lap("sample")
 
         key = evaluation_set_key(config, dataset)
         evaluation_set = build_evaluation_set.with_options(
             refresh_cache=not is_complete(config, "evaluation_sets", key)
         )(config, dataset, cache_key=key)
+        clock.lap("build evaluation set")
 
         key = training_key(config, base, dataset)
         adapter = train_adapter.with_options(
             refresh_cache=not is_complete(config, "training", key),
             timeout_seconds=config.train.timeout_s + 600,
         )(config, dataset, run.run_id, cache_key=key)
+        clock.lap("train")
 
         version = register_adapter(config, run.run_id, base, dataset, evaluation_set, adapter)
-        outcome = _judge(config, run.run_id, base, dataset, evaluation_set, version)
+        clock.lap("register")
+        outcome = _judge(config, run.run_id, base, dataset, evaluation_set, version, clock)
         outcome.update(
             run_id=run.run_id, base=base, dataset=dataset, adapter=adapter, version=version
         )
         announce_decision(config, outcome)
+        outcome["stage_times_s"] = clock.times_s
         outcome["report"] = publish_report(config, run.run_id, outcome)
         remember_inputs(config, version, inputs)
     return outcome
@@ -118,6 +132,7 @@ def _judge(
     dataset: dict[str, Any],
     evaluation_set: dict[str, Any],
     version: dict[str, Any],
+    clock: StageClock,
 ) -> dict[str, Any]:
     """Evaluate what the registry holds and decide; again if the champion changed meanwhile."""
     candidate = fetch_adapter(config, version["version"])
@@ -125,11 +140,29 @@ def _judge(
     for _ in range(MAX_COMPARISONS):
         champion = fetch_adapter(config, "champion")
         answers = generate_predictions(config, base, dataset, candidate, champion)
+        clock.lap("generate")
         verdicts = score_predictions(config, evaluation_set, answers)
+        clock.lap("score")
+        sides = {CANDIDATE: candidate, **({CHAMPION: champion} if champion else {})}
+        scored = {adapter["version"]: verdicts[arm] for arm, adapter in sides.items()}
+        record_scores(config, run_id, dataset, evaluation_set, scored)
         decided = decide(config, evaluation_set, dataset, answers, verdicts, candidate, champion)
-        if apply_decision(config, run_id, decided["decision"], candidate, champion):
+        decision = decided["decision"]
+        clock.lap("decide")
+        if decision["promote"]:
+            decision = check_served(config, dataset, answers, decision, candidate)
+        if decision["promote"] and config.promotion.require_approval:
+            decision = ask_for_approval(config, decision, candidate)
+        applied = apply_decision(config, run_id, decision, candidate, champion)
+        clock.lap("promote")
+        if applied is not None:
+            if applied["promote"]:
+                applied = check_champion(config, run_id, dataset, answers, applied, candidate)
+            clock.lap("promote")
+            tell_if_interrupted(f"the decision is recorded ({applied['reason']})")
             return {
                 **decided,
+                "decision": applied,
                 "evaluation_set": evaluation_set,
                 "answers": answers,
                 "verdicts": verdicts,

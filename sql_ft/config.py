@@ -13,12 +13,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from sql_ft.errors import ConfigError
 from sql_ft.records import content_hash
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+# YAML 1.1 reads a bare "off" as false.
+AutoOrOff = Annotated[
+    Literal["auto", "off"], BeforeValidator(lambda value: "off" if value is False else value)
+]
 
 
 class _Section(BaseModel):
@@ -130,13 +134,48 @@ class TrainConfig(_Section):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto", description="mixed precision of the trainer; auto: bf16 on a GPU, fp32 on a CPU"
     )
-    packing: bool = False
+    packing: bool = Field(
+        False,
+        description="rows of a step end to end in one sequence instead of padded (GPU); "
+        "attention stays inside each row and the loss is the same",
+    )
+    fused_kernels: AutoOrOff = Field(
+        "auto",
+        description="with packing, on a GPU with bfloat16: LoRA layers, norms, MLP and loss in "
+        "fused kernels, all in bfloat16 beside a float32 adapter, without autocast",
+    )
+    cuda_graphs: AutoOrOff = Field(
+        "auto", description="with fused kernels: replay small steps as captured graphs"
+    )
+    unpack_base: AutoOrOff = Field(
+        "auto",
+        description="with fused kernels: hold the NF4 values in 16 bits while training, where "
+        "that takes at most a quarter of the memory: same values, no unpacking at each use",
+    )
+    deterministic: bool = Field(
+        True, description="on a GPU: the same seed gives the same adapter on the same machine"
+    )
+    memory_limit_gb: float | None = Field(
+        None,
+        gt=0.0,
+        le=1024.0,
+        description="GPU memory that training may take, GiB (with packing): a step is cut into "
+        "passes that fit; default: what is free",
+    )
     group_by_length: bool = Field(False, description="batch rows of similar length together")
     gradient_checkpointing: bool = False
     logging_steps: int = Field(10, ge=1)
     save_steps: int = Field(50, ge=1, description="optimizer steps between checkpoints")
     seed: int = Field(42, ge=0, le=2**32 - 1)
     timeout_s: int = Field(6 * 3600, ge=1, description="training is stopped after this long")
+
+    @model_validator(mode="after")
+    def _limit_goes_with_packing(self) -> TrainConfig:
+        if self.memory_limit_gb is not None and not self.packing:
+            raise ValueError(
+                "train.memory_limit_gb needs train.packing: true (padded batches cannot be cut)"
+            )
+        return self
 
 
 class GenerationConfig(_Section):
@@ -146,6 +185,11 @@ class GenerationConfig(_Section):
     batch_size: int = Field(32, ge=1, le=4096)
     few_shot_examples: int = Field(
         3, ge=0, le=16, description="examples shown to the few-shot base arm; 0: no such arm"
+    )
+    decoder: Literal["padded", "packed"] = Field(
+        "padded",
+        description="packed: fixed key-value slots and captured steps, on a GPU in 16 bits "
+        "alone (elsewhere padded); quicker for many rows",
     )
 
 
@@ -177,9 +221,24 @@ class EvaluationConfig(_Section):
 
 
 class PromotionConfig(_Section):
-    """When a candidate becomes champion."""
+    """When a candidate becomes champion.
 
-    alpha: float = Field(0.01, gt=0.0, lt=0.5, description="level of the paired test")
+    The level of the paired test is no setting: each look at the set gets its share of
+    `error_budget` (see `sql_ft.evaluation.error_budget`).
+    """
+
+    error_budget: float = Field(
+        0.05,
+        gt=0.0,
+        lt=0.5,
+        description="largest chance of any false promotion over looks_per_set looks",
+    )
+    first_look_share: float = Field(
+        0.5, gt=0.0, lt=1.0, description="share of the budget that the first look gets"
+    )
+    looks_per_set: int = Field(
+        52, ge=1, le=10_000, description="looks before the evaluation set must be renewed"
+    )
     min_samples: int = Field(100, ge=1, description="fewest scored samples")
     min_discordant: int = Field(10, ge=1, description="fewest pairs on which the arms differ")
     min_effect: Share = Field(0.0, description="smallest gain in execution accuracy")
@@ -189,11 +248,61 @@ class PromotionConfig(_Section):
     max_truncated_share: Share = Field(
         0.05, description="largest share of candidate answers cut at max_new_tokens"
     )
+    max_empty_share: Share = Field(
+        0.05, description="largest share of candidate answers without any SQL"
+    )
+    max_seen_question_share: Share = Field(
+        0.02, description="largest share of evaluation questions whose text stands in training"
+    )
+    guardrail_alpha: float = Field(
+        0.05, gt=0.0, lt=0.5, description="level of each guardrail's one-sided test"
+    )
     max_valid_sql_drop: Share = Field(
-        0.02, description="largest fall of the share of answers that run"
+        0.05, description="fall of the share of answers that run which must be ruled out"
     )
     max_schema_adherence_drop: Share = Field(
-        0.02, description="largest fall of the share of answers that invent no table or column"
+        0.05,
+        description="fall of the share of answers that invent no table or column which must "
+        "be ruled out",
+    )
+    max_strict_format_drop: Share = Field(
+        0.05,
+        description="fall of the share of answers that are SQL and nothing else which must be "
+        "ruled out",
+    )
+    max_token_growth: float = Field(
+        0.5,
+        ge=0.0,
+        le=100.0,
+        description="growth of the tokens per answer, against the champion's, which must be "
+        "ruled out (0.5: half as long again)",
+    )
+    max_slice_drop: Share = Field(
+        0.02, description="fall of accuracy on a slice that is tolerated; more is refused"
+    )
+    min_slice_samples: int = Field(
+        30, ge=1, description="fewest scored samples of a slice that is watched"
+    )
+    expected_discordance: float = Field(
+        0.10,
+        gt=0.0,
+        le=1.0,
+        description="share of questions on which a retrain is expected to differ, for the "
+        "power that is announced before the comparison",
+    )
+    expected_design_effect: float = Field(
+        1.5, ge=1.0, le=100.0, description="design effect of the schemas, for the same"
+    )
+    require_approval: bool = Field(
+        False, description="pause before the champion moves, until a person approves in Prefect"
+    )
+    approval_timeout_s: int = Field(
+        24 * 3600, ge=1, le=30 * 24 * 3600, description="no answer for this long keeps the champion"
+    )
+    lock: Literal["file", "prefect"] = Field(
+        "file",
+        description="what every move of the champion holds: a file in state_dir (one host), or "
+        "a Prefect concurrency limit (several hosts that share one Prefect server)",
     )
 
 

@@ -86,6 +86,14 @@ class ChampionChangedError(TrackingError):
     """The champion is no longer the one the decision was made against: evaluate again."""
 
 
+class BudgetChangedError(ChampionChangedError):
+    """Another comparison has taken the look that a decision counted on: decide again."""
+
+
+class WithdrawnVersionError(TrackingError):
+    """A person rolled back from this version; only a person may make it live again."""
+
+
 class EvaluationError(SqlFtError):
     """The evaluation set or its predictions cannot be used."""
 

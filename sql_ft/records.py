@@ -191,6 +191,38 @@ class Check(_Record):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Look(_Record):
+    """One look at an evaluation set, and what it costs of the error budget.
+
+    Attributes:
+        key: `error_budget.comparison_key`: the same comparison is the same look.
+        sequence: Place among all looks of the registered model, from 1.
+        number: Place in its epoch, from 1; an epoch ends with a promotion.
+        alpha: Level of the paired test; 0 if nothing may be promoted on this set.
+        evaluation_set_hash: The set that is asked.
+        set_look: How many looks this set has answered, this one included.
+        spent_before: Levels of the epoch's earlier looks, added up.
+        left_after: What is left of the budget after this look.
+        looks_left: Looks after this one before the set must be renewed.
+        renew: Why the set must be renewed before anything can be promoted; "" if not.
+        promoted: The candidate was promoted on this look; known where looks are kept, and
+            False in the decision itself.
+    """
+
+    key: str
+    sequence: int
+    number: int
+    alpha: float
+    evaluation_set_hash: str
+    set_look: int
+    spent_before: float
+    left_after: float
+    looks_left: int
+    renew: str = ""
+    promoted: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Decision(_Record):
     """What the gate decided, and everything it looked at.
 
@@ -203,7 +235,13 @@ class Decision(_Record):
         champion_version: Registry version that was champion when deciding ("" if none).
         evaluation_set_hash: Content hash of the frozen evaluation set.
         evaluator_hash: Version of the rules that produced the verdicts.
-        metrics: Per-arm and paired figures.
+        metrics: Per-arm and paired figures; ``power`` says what the look could have found.
+        look: The look at the set and its level; None in records older than the budget.
+        spends_look: The paired test was asked, so the look counts. A refusal on other
+            grounds costs nothing.
+        hashes: What else went in: ``config``, ``dataset``, ``train``, ``evaluation``,
+            ``adapter``, ``reference_adapter``.
+        seeds: Name of the setting → seed.
     """
 
     promote: bool
@@ -215,12 +253,19 @@ class Decision(_Record):
     evaluation_set_hash: str = ""
     evaluator_hash: str = ""
     metrics: dict[str, Any] = dataclasses.field(default_factory=dict)
+    look: Look | None = None
+    spends_look: bool = False
+    hashes: dict[str, str] = dataclasses.field(default_factory=dict)
+    seeds: dict[str, int] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Build the decision from `to_dict` output (checks may be dictionaries)."""
+        """Build the decision from `to_dict` output; older records lack the later fields."""
         checks = tuple(c if isinstance(c, Check) else Check.from_dict(c) for c in values["checks"])
-        return cls(**{**values, "checks": checks})
+        look = values.get("look")
+        if look is not None and not isinstance(look, Look):
+            look = Look.from_dict(look)
+        return cls(**{**values, "checks": checks, "look": look})
 
 
 def write_jsonl(path: Path, records: Iterable[_Record]) -> str:

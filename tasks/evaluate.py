@@ -91,17 +91,27 @@ def fetch_adapter(config: RunConfig, alias_or_version: str) -> dict[str, Any] | 
     """Download a registered adapter; None if the alias is not set."""
     from sql_ft.tracking.registry import download_adapter, get_alias
     from sql_ft.tracking.store import prepare_store
+    from sql_ft.training.adapter import is_empty_adapter
 
     store = prepare_store(config.resolved_tracking_uri, config.state_path)
     name = config.tracking.registered_model_name
-    if not alias_or_version.isdigit() and get_alias(store, name, alias_or_version) is None:
-        return None
-    fetched = download_adapter(store, name, alias_or_version, config.state_path / "registry")
+    number = alias_or_version
+    if not alias_or_version.isdigit():
+        found = get_alias(store, name, alias_or_version)
+        if found is None:
+            return None
+        number = found.version
+    # A folder each: candidate and champion are both needed, and flows run side by side.
+    folder = config.state_path / "registry" / name / f"version-{number}"
+    with store.lock(f"fetch-{name}-{number}"):
+        fetched = download_adapter(store, name, number, folder)
     version = fetched.version
     return {
         "path": str(fetched.path),
         "version": version.version,
         "adapter_hash": version.adapter_hash,
+        "empty": is_empty_adapter(fetched.path),
+        "train_hash": version.tags.get("train_hash", ""),
         "base_label": version.tags["base_model"],
         "base_revision": version.tags["base_revision"],
     }
@@ -138,7 +148,7 @@ def generate_predictions(
 
     logger = get_run_logger()
     questions = [*read_jsonl(Path(dataset["eval_path"]), Sample), *EXAMPLES]
-    shots = _few_shot_examples(config, dataset)
+    shots = few_shot_examples(config, dataset)
     arms: list[tuple[str, dict[str, Any] | None, tuple[Sample, ...], dict[str, Any]]]
     arms = [(BASE, None, (), base)]
     if shots:
@@ -225,7 +235,7 @@ def score_predictions(
     return paths
 
 
-def _few_shot_examples(config: RunConfig, dataset: dict[str, Any]) -> tuple[Sample, ...]:
+def few_shot_examples(config: RunConfig, dataset: dict[str, Any]) -> tuple[Sample, ...]:
     """The first training rows of distinct schemas: drawn by the split's seed, not chosen."""
     wanted = config.generation.few_shot_examples
     rows = read_jsonl(Path(dataset["train_path"]), Sample) if wanted else []

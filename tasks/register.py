@@ -33,6 +33,7 @@ def register_adapter(
     from sql_ft.tracking.registry import register_adapter as register
     from sql_ft.tracking.registry import set_alias
     from sql_ft.tracking.store import prepare_store
+    from tasks.registry_lock import registration_lock
 
     logger = get_run_logger()
     store = prepare_store(config.resolved_tracking_uri, config.state_path)
@@ -44,6 +45,7 @@ def register_adapter(
         name,
         config=config,
         base_revision=base["revision"],
+        keep_process=True,
         tags={
             "dataset_digest": dataset["digest"],
             "dataset_origin": dataset["profile"]["source"]["origin"],
@@ -52,6 +54,7 @@ def register_adapter(
             "config_hash": config.hash,
             "train_settings": json.dumps(config.train.model_dump(mode="json")),
         },
+        lock=registration_lock(config, store),
     )
     set_alias(store, name, "candidate", version.version)
     logger.info(
@@ -66,4 +69,5 @@ def register_adapter(
         "adapter_hash": version.adapter_hash,
         "created": version.created,
         "uri": version.uri,
+        "model_id": version.model_id,
     }

@@ -33,7 +33,7 @@ ANSWERS = [
 
 
 def main() -> None:
-    for absent in ("torch", "transformers", "prefect", "mlflow", "datasets"):
+    for absent in ("torch", "transformers", "prefect", "mlflow", "datasets", "matplotlib"):
         assert importlib.util.find_spec(absent) is None, f"{absent} is installed: not the core"
     samples = [
         Sample(id=f"s{i}", question=q, context=SHOP, gold_sql=sql, schema_group="shop")

@@ -29,7 +29,7 @@ def test_override_reaches_the_setting_and_numbers_without_a_dot_are_numbers(
         ("train.lora_rank=8", "train.lora_rank"),
         ("train.lora_r=0", "train.lora_r"),
         ("train.lora_r=many", "train.lora_r"),
-        ("promotion.alpha=0.9", "promotion.alpha"),
+        ("promotion.error_budget=0.9", "promotion.error_budget"),
         ("data.source=file", "data.path"),
         ("generation.batch_size=-3", "generation.batch_size"),
         ("nonsense=1", "nonsense"),

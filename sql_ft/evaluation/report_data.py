@@ -3,51 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from sql_ft.errors import EvaluationError
 from sql_ft.evaluation.examples import EXAMPLES
 from sql_ft.evaluation.metrics import ArmSummary
-from sql_ft.evaluation.sql_features import CLAUSE, CLAUSES, HARDNESS, HARDNESS_ORDER
-from sql_ft.records import Check, Decision, Outcome, Prediction, Sample, Verdict
-
-ARM_LABELS = {
-    "base": "base",
-    "base_3shot": "base, 3-shot",
-    "champion": "champion",
-    "candidate": "candidate",
-}
-"""Arms in the order in which they are shown; others follow in their own order."""
-
-MAX_FILTER_VALUES = 40
-"""A slice with more values than this is no filter of the page."""
-
-FAILURE_TEXTS = {
-    "error:empty": "no SQL in the answer",
-    "error:memory": "needed more memory than the limit",
-    "error:not_a_query": "not one read-only query",
-    "error:runtime_error": "failed while running",
-    "error:syntax": "cannot be parsed",
-    "error:timeout": "ran longer than the limit",
-    "error:too_many_rows": "returned more rows than the limit",
-    "error:unknown_column": "names a column that does not exist",
-    "error:unknown_table": "names a table that does not exist",
-    "wrong_result:column_count": "another number of columns",
-    "wrong_result:order_differs": "the right rows in the wrong order",
-    "wrong_result:row_count": "another number of rows",
-    "wrong_result:rows_differ": "other values",
-}
-"""Kind of failure → what it means, for a reader."""
-
-_SLICE_LABELS = {
-    CLAUSE: "clause of the gold",
-    HARDNESS: "hardness (Spider's rule)",
-    "db_id": "database",
-}
-_VALUE_ORDER = {
-    value: place
-    for place, value in enumerate((*CLAUSES, *HARDNESS_ORDER, "simple", "moderate", "challenging"))
-}
+from sql_ft.evaluation.report_labels import ARM_LABELS, format_rate
+from sql_ft.records import Decision, Outcome, Prediction, Sample, Verdict
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,6 +35,18 @@ class Comparison:
     written: Mapping[str, str] = dataclasses.field(default_factory=dict)
     said: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
+    @property
+    def gold_sql(self) -> str:
+        """Gold to show: as the data has it, or as executed if no answer is known as written.
+
+        What is translated and what is not must not be held side by side.
+        """
+        return self.sample.gold_sql if self.after.arm in self.written else self.after.gold_sql
+
+    def predicted_sql(self, verdict: Verdict) -> str:
+        """SQL to show for one of the two verdicts: as the model wrote it, where known."""
+        return self.written.get(verdict.arm, verdict.predicted_sql)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ExampleAnswers:
@@ -80,6 +54,21 @@ class ExampleAnswers:
 
     sample: Sample
     answers: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StageTime:
+    """Time that one stage took in this run.
+
+    Attributes:
+        name: e.g. ``train``.
+        wall_time_s: Seconds from its start to its end.
+        note: What a reader must know to read it, e.g. that its result was kept.
+    """
+
+    name: str
+    wall_time_s: float
+    note: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -95,7 +84,10 @@ class ReportData:
         reference_arm: Arm that the candidate is compared with; "" with a single arm.
         comparisons: Every question of the evaluation set, in its order.
         examples: The fixed example questions with the arms' answers.
-        facts: Label → text: model, data, versions, hashes, times.
+        facts: Label → text: model, data, versions, hashes.
+        loss_curve: (Optimizer step, training loss), in steps' order; empty if unknown.
+        stages: What the run spent its time on, in order; empty if unknown.
+        costs: Label → text: size of the adapter, speed and memory of training.
     """
 
     title: str
@@ -107,6 +99,9 @@ class ReportData:
     comparisons: tuple[Comparison, ...]
     examples: tuple[ExampleAnswers, ...]
     facts: Mapping[str, str]
+    loss_curve: tuple[tuple[int, float], ...] = ()
+    stages: tuple[StageTime, ...] = ()
+    costs: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def changed(self, change: str) -> list[Comparison]:
         """Comparisons with that `Comparison.change`."""
@@ -124,6 +119,9 @@ def build_report_data(
     decision: Decision | None = None,
     gold_slices: Mapping[str, Mapping[str, tuple[str, ...]]] | None = None,
     facts: Mapping[str, str] | None = None,
+    loss_curve: Sequence[tuple[int, float]] = (),
+    stages: Sequence[StageTime] = (),
+    costs: Mapping[str, str] | None = None,
 ) -> ReportData:
     """Put a report together.
 
@@ -137,7 +135,10 @@ def build_report_data(
         stats: Arm → figures of generation.
         decision: The gate's decision.
         gold_slices: Sample id → slice → values, besides the samples' own tags.
-        facts: Label → text for the head of the report.
+        facts: Label → text: what was compared.
+        loss_curve: (Optimizer step, training loss), in steps' order.
+        stages: See `ReportData`.
+        costs: Label → text, see `ReportData`.
 
     Raises:
         EvaluationError: No arms, or summaries and verdicts of different arms.
@@ -167,6 +168,9 @@ def build_report_data(
         ),
         examples=_example_answers(arms, predictions or {}),
         facts=facts or {},
+        loss_curve=tuple((int(step), float(loss)) for step, loss in loss_curve),
+        stages=tuple(stages),
+        costs=costs or {},
     )
 
 
@@ -183,11 +187,6 @@ def headline(data: ReportData) -> str:
         f"{rate.hits} of {rate.n} questions right: execution accuracy {rate.rate:.3f} "
         f"[{rate.low:.3f}, {rate.high:.3f}]{aside}"
     )
-
-
-def arm_label(arm: str) -> str:
-    """Name of an arm as a reader sees it."""
-    return ARM_LABELS.get(arm, arm)
 
 
 def arm_rows(data: ReportData) -> list[tuple[str, list[str]]]:
@@ -207,39 +206,6 @@ def arm_rows(data: ReportData) -> list[tuple[str, list[str]]]:
     ]
     # A row that no arm knows anything about says nothing.
     return [(label, cells) for label, cells in rows if any(cell != "–" for cell in cells)]
-
-
-def format_rate(value: float | None) -> str:
-    """A rate to three places, or a dash."""
-    return "–" if value is None else f"{value:.3f}"
-
-
-def format_value(value: float | str) -> str:
-    """Value or threshold of a gate's check."""
-    if isinstance(value, str):
-        return value[:16] or "–"
-    return f"{value:.4g}"
-
-
-def check_label(check: Check) -> str:
-    """Name of a gate's check as a reader sees it."""
-    return check.name.replace("_", " ")
-
-
-def slice_label(tag: str) -> str:
-    """Name of a slice as a reader sees it."""
-    return _SLICE_LABELS.get(tag, tag.replace("_", " "))
-
-
-def ordered_slices(tags: Iterable[str]) -> list[str]:
-    """Slices of the gold first, then the data's own tags by name."""
-    known = list(_SLICE_LABELS)
-    return sorted(tags, key=lambda t: (known.index(t) if t in known else len(known), t))
-
-
-def ordered_values(values: Iterable[str]) -> list[str]:
-    """Values of a slice: those with an order of their own in it, else by name."""
-    return sorted(values, key=lambda value: (_VALUE_ORDER.get(value, len(_VALUE_ORDER)), value))
 
 
 def _interval(summary: ArmSummary) -> str:

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sql_ft.evaluation.report_data import (
-    ReportData,
-    arm_label,
-    arm_rows,
-    check_label,
-    format_value,
-)
+from sql_ft.evaluation.report_data import ReportData, arm_rows
+from sql_ft.evaluation.report_labels import arm_label, check_label, format_seconds, format_value
+from sql_ft.records import Check
 
 MAX_FLIPS = 5
 
@@ -22,9 +18,9 @@ def render_markdown(data: ReportData, *, max_flips: int = MAX_FLIPS) -> str:
         data: See `build_report_data`.
         max_flips: Flipped questions shown per direction.
     """
-    blocks = [f"# {_text(data.title)}"]
+    blocks = [f"# {escape_markdown(data.title)}"]
     if data.decision is not None:
-        blocks.append(f"**{_text(data.decision.reason)}**")
+        blocks.append(f"**{escape_markdown(data.decision.reason)}**")
     blocks.append(
         _table(
             ["", *(arm_label(arm) for arm in data.arms)],
@@ -32,23 +28,18 @@ def render_markdown(data: ReportData, *, max_flips: int = MAX_FLIPS) -> str:
         )
     )
     if data.decision is not None:
+        # Three columns: Prefect's page is narrow, and a finding names value and threshold.
         rows = [
-            [
-                "✓" if check.passed else "✗",
-                check_label(check),
-                format_value(check.value),
-                format_value(check.threshold),
-                check.detail,
-            ]
+            ["✓" if check.passed else "✗", check_label(check), check.detail or _numbers(check)]
             for check in data.decision.checks
         ]
-        blocks += ["## Gate", _table(["", "check", "value", "threshold", "detail"], rows)]
+        blocks += ["## Gate", _table(["", "check", "finding"], rows)]
     if data.examples:
         blocks.append("## Example questions")
     for example in data.examples:
         rows = [["gold", _code(example.sample.gold_sql)]]
         rows += [[arm_label(arm), _code(answer)] for arm, answer in example.answers.items()]
-        blocks += [f"*{_text(example.sample.question)}*", _table(["arm", "answer"], rows)]
+        blocks += [f"*{escape_markdown(example.sample.question)}*", _table(["arm", "answer"], rows)]
     for change, heading in (("gained", "Gained"), ("lost", "Lost")):
         flipped = data.changed(change)
         if not flipped:
@@ -57,17 +48,25 @@ def render_markdown(data: ReportData, *, max_flips: int = MAX_FLIPS) -> str:
         rows = [
             [
                 item.sample.question,
-                _code(item.after.gold_sql),
-                _code(item.before.predicted_sql if item.before else ""),
-                _code(item.after.predicted_sql),
+                _code(item.gold_sql),
+                _code(item.predicted_sql(item.before) if item.before else ""),
+                _code(item.predicted_sql(item.after)),
             ]
             for item in flipped[:max_flips]
         ]
         header = ["question", "gold", arm_label(data.reference_arm), arm_label(data.arms[-1])]
         blocks.append(_table(header, rows))
     if data.facts:
-        blocks.append(_table(["", ""], [[k, v] for k, v in data.facts.items()]))
+        blocks += ["## What was compared", _table(["", ""], [[*row] for row in data.facts.items()])]
+    if data.costs or data.stages:
+        rows = [[*row] for row in data.costs.items()]
+        rows += [[s.name, f"{format_seconds(s.wall_time_s)} {s.note}".strip()] for s in data.stages]
+        blocks += ["## Cost", _table(["", ""], rows)]
     return "\n\n".join(blocks) + "\n"
+
+
+def _numbers(check: Check) -> str:
+    return f"{format_value(check.value)} (threshold {format_value(check.threshold)})"
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -78,10 +77,10 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _cell(text: str) -> str:
     if text.startswith("<code>"):
         return text
-    return _text(text)
+    return escape_markdown(text)
 
 
-def _text(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """One line on which nothing is markup: a question may hold anything."""
     one_line = " ".join(text.split())
     for character in "\\`*_[]<>|#":

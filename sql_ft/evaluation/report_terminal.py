@@ -12,16 +12,13 @@ from rich.text import Text
 
 from sql_ft.evaluation.differences import mark_differences
 from sql_ft.evaluation.metrics import ArmSummary, Rate
-from sql_ft.evaluation.report_data import (
+from sql_ft.evaluation.report_data import Comparison, ReportData, arm_rows, headline
+from sql_ft.evaluation.report_labels import (
     FAILURE_TEXTS,
-    Comparison,
-    ReportData,
     arm_label,
-    arm_rows,
     check_label,
     format_rate,
     format_value,
-    headline,
     ordered_slices,
     ordered_values,
     slice_label,
@@ -145,19 +142,20 @@ def _flip(comparison: Comparison, data: ReportData) -> RenderableType:
     lines = Table.grid(padding=(0, 2))
     lines.add_column(style="dim", no_wrap=True)
     lines.add_column(overflow="fold")
-    lines.add_row("gold", Text(comparison.after.gold_sql))
+    lines.add_row("gold", Text(comparison.gold_sql))
     if comparison.before is not None:
-        lines.add_row(arm_label(data.reference_arm), _marked(comparison.before))
-    lines.add_row(arm_label(comparison.after.arm), _marked(comparison.after))
+        lines.add_row(arm_label(data.reference_arm), _marked(comparison, comparison.before))
+    lines.add_row(arm_label(comparison.after.arm), _marked(comparison, comparison.after))
     return Group(Text(comparison.sample.question, style="italic"), Padding(lines, (0, 0, 0, 2)))
 
 
-def _marked(verdict: Verdict) -> Text:
-    """The prediction, with what the gold lacks marked, and why it failed."""
+def _marked(comparison: Comparison, verdict: Verdict) -> Text:
+    """The answer as written, with what the gold lacks marked, and why it failed."""
     text = Text()
-    if not verdict.predicted_sql.strip():
+    written = comparison.predicted_sql(verdict).strip()
+    if not written:
         text.append("(no SQL)", style="red")
-    for piece, is_new in mark_differences(verdict.gold_sql, verdict.predicted_sql):
+    for piece, is_new in mark_differences(comparison.gold_sql, written):
         text.append(piece, style="yellow" if is_new and not verdict.correct else "")
     if not verdict.correct:
         text.append(f"  ← {verdict.reason}", style="red")

@@ -2,7 +2,8 @@
 
 Questions over one schema are right or wrong together, so a standard error or a test
 that treats them as independent is too confident. Everything here takes the cluster of
-each value. Pure functions: no database, no model, no randomness.
+each value. The test itself is in `sign_flip`. Pure functions: no database, no model, no
+randomness.
 
 Sources:
     Wilson 1927 for the interval of one proportion; McNemar 1947 (exact, binomial) for
@@ -16,12 +17,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import sys
 from collections.abc import Hashable, Sequence
 from typing import Literal, NamedTuple
 
-import numpy as np
 from scipy import stats
+
+from sql_ft.evaluation.sign_flip import cluster_totals, flip_interval, paired_values
 
 Alternative = Literal["two-sided", "greater"]
 
@@ -46,6 +47,8 @@ class PairedDifference:
         high: Upper end.
         gains: Pairs that only the candidate has right.
         losses: Pairs that only the reference has right.
+        confidence: Of the interval.
+        design_effect: See `design_effect`.
     """
 
     n: int
@@ -56,6 +59,8 @@ class PairedDifference:
     high: float | None
     gains: int
     losses: int
+    confidence: float = 0.95
+    design_effect: float | None = None
 
     @property
     def discordant(self) -> int:
@@ -128,7 +133,7 @@ def clustered_stderr(values: Sequence[float], clusters: Sequence[Hashable]) -> f
     Raises:
         ValueError: The lengths differ.
     """
-    sums = _cluster_sums(values, clusters, centre=True)
+    sums = _centred_sums(values, clusters)
     if len(sums) < 2:
         return None
     factor = len(sums) / (len(sums) - 1)
@@ -141,7 +146,10 @@ def paired_difference(
     clusters: Sequence[Hashable],
     confidence: float = 0.95,
 ) -> PairedDifference:
-    """Mean paired difference with a clustered t interval (G - 1 degrees of freedom).
+    """Mean paired difference with the interval of the clustered sign-flip test.
+
+    The interval holds the differences that `sign_flip_p` does not reject, see
+    `sign_flip.flip_interval`.
 
     Args:
         reference: Whether the reference is right, one per question.
@@ -153,101 +161,49 @@ def paired_difference(
         ValueError: The lengths differ, or there are no pairs.
     """
     _check_confidence(confidence)
-    differences = _differences(reference, candidate)
+    differences = paired_values(reference, candidate)
     if not differences:
         raise ValueError("no pairs to compare")
-    n_clusters = len(set(clusters))
-    difference = sum(differences) / len(differences)
-    stderr = clustered_stderr(differences, clusters)
+    totals = cluster_totals(differences, clusters)
     low = high = None
-    if stderr is not None:
-        half = float(stats.t.isf((1.0 - confidence) / 2.0, n_clusters - 1)) * stderr
-        low, high = max(-1.0, difference - half), min(1.0, difference + half)
+    if len(totals.sums) > 1:
+        low, high = flip_interval(totals, confidence)
     return PairedDifference(
         n=len(differences),
-        n_clusters=n_clusters,
-        difference=difference,
-        stderr=stderr,
+        n_clusters=len(totals.sums),
+        difference=sum(differences) / len(differences),
+        stderr=clustered_stderr(differences, clusters),
         low=low,
         high=high,
         gains=differences.count(1),
         losses=differences.count(-1),
+        confidence=confidence,
+        design_effect=design_effect(differences, clusters),
     )
 
 
-def sign_flip_p(
-    reference: Sequence[bool],
-    candidate: Sequence[bool],
-    clusters: Sequence[Hashable],
-    alternative: Alternative = "greater",
-) -> float:
-    """Exact paired randomisation test that flips whole clusters.
+def design_effect(values: Sequence[float], clusters: Sequence[Hashable]) -> float | None:
+    """Squared clustered standard error over that of independent values.
 
-    Under the null hypothesis the two arms are exchangeable within a schema, so each
-    cluster's net gain keeps its size and takes either sign with probability 1/2. The
-    net gains are integers, so the distribution of their sum over **all** 2^G
-    assignments is a convolution: no sampling, no seed, and no floor on the p-value.
-    With one question per cluster this is exactly McNemar's test; with G clusters that
-    have a net gain no p-value is below 2^-G, however many questions they hold.
-
-    Args:
-        reference: Whether the reference is right, one per question.
-        candidate: The same for the candidate, in the same order.
-        clusters: The cluster of each question.
-        alternative: ``greater`` asks whether the candidate is better.
-
-    Returns:
-        The p-value, in (0, 1]; relative rounding error below 1e-9.
+    How many times as many questions this clustering needs for the same certainty. None
+    with fewer than two clusters, or if all values are equal.
 
     Raises:
         ValueError: The lengths differ.
     """
-    differences = _differences(reference, candidate)
-    sums = [round(s) for s in _cluster_sums(differences, clusters, centre=False)]
-    sizes = sorted(abs(s) for s in sums if s)
-    observed = sum(sums)
-    if alternative == "two-sided":
-        observed = abs(observed)
-        if observed == 0:
-            return 1.0
-    # positive[k]: probability that the clusters flipped to the candidate's side sum to k;
-    # the statistic is then 2k - total.
-    total = sum(sizes)
-    positive = np.zeros(total + 1)
-    positive[0] = 1.0
-    reached = 0
-    for size in sizes:
-        reached += size
-        positive[size : reached + 1] += positive[: reached - size + 1].copy()
-        positive[: reached + 1] *= 0.5
-    tail = math.fsum(positive[(observed + total + 1) // 2 :])
-    if alternative == "two-sided":
-        tail *= 2.0  # the distribution is symmetric
-    return min(1.0, max(tail, sys.float_info.min))
+    clustered = clustered_stderr(values, clusters)
+    if clustered is None:
+        return None
+    independent = clustered_stderr(values, range(len(values)))
+    return (clustered / independent) ** 2 if independent else None
 
 
-def net_clusters(
-    reference: Sequence[bool], candidate: Sequence[bool], clusters: Sequence[Hashable]
-) -> int:
-    """Number of clusters whose net gain is not zero: the ones that `sign_flip_p` can use."""
-    sums = _cluster_sums(_differences(reference, candidate), clusters, centre=False)
-    return sum(1 for s in sums if s)
-
-
-def _differences(reference: Sequence[bool], candidate: Sequence[bool]) -> list[int]:
-    if len(reference) != len(candidate):
-        raise ValueError(f"{len(reference)} reference values, {len(candidate)} candidate values")
-    return [int(bool(c)) - int(bool(r)) for r, c in zip(reference, candidate, strict=True)]
-
-
-def _cluster_sums(
-    values: Sequence[float], clusters: Sequence[Hashable], *, centre: bool
-) -> list[float]:
+def _centred_sums(values: Sequence[float], clusters: Sequence[Hashable]) -> list[float]:
     if len(values) != len(clusters):
         raise ValueError(f"{len(values)} values, {len(clusters)} clusters")
     if not values:
         return []
-    mean = math.fsum(values) / len(values) if centre else 0.0
+    mean = math.fsum(values) / len(values)
     members: dict[Hashable, list[float]] = {}
     for value, cluster in zip(values, clusters, strict=True):
         members.setdefault(cluster, []).append(value - mean)

@@ -10,12 +10,28 @@ from pathlib import Path
 from typing import Any
 
 from sql_ft.adapter_files import read_adapter_config, read_adapter_tensors
-from sql_ft.base_model import ResolvedModel, known_deprecations_ignored
+from sql_ft.base_model import (
+    ResolvedModel,
+    compute_dtype,
+    known_deprecations_ignored,
+    pick_device,
+)
+from sql_ft.config import ModelConfig
 from sql_ft.errors import ModelError
 
 logger = logging.getLogger(__name__)
 
-_NAME = "arm"
+ADAPTER_NAME = "arm"
+
+
+def merges(model: ModelConfig) -> bool:
+    """Return whether an adapter is merged into the weights, or runs beside them.
+
+    Evaluation and serving both ask here: what is served is what was judged. Merging into
+    16-bit or 4-bit weights would round the adapter away; beside them it stays exact.
+    """
+    device = pick_device(model)
+    return device == "cpu" and compute_dtype(model, device).itemsize == 4
 
 
 @contextlib.contextmanager
@@ -71,7 +87,7 @@ def _put_on(
         with known_deprecations_ignored(), warnings.catch_warnings():
             # Missing keys only warn here; `_check_loaded` turns them into an error.
             warnings.filterwarnings("ignore", message="Found missing adapter keys")
-            wrapped = PeftModel.from_pretrained(model, adapter_dir, adapter_name=_NAME)
+            wrapped = PeftModel.from_pretrained(model, adapter_dir, adapter_name=ADAPTER_NAME)
         _check_loaded(wrapped, adapter_dir, tensors)
         wrapped.eval()
         if not merge:
@@ -101,7 +117,9 @@ def _check_loaded(wrapped: Any, adapter_dir: Path, tensors: dict[str, Any]) -> N
     """Hold what is in the model against what is in the file, key by key and value by value."""
     from peft import get_peft_model_state_dict
 
-    loaded = get_peft_model_state_dict(wrapped, adapter_name=_NAME, save_embedding_layers=False)
+    loaded = get_peft_model_state_dict(
+        wrapped, adapter_name=ADAPTER_NAME, save_embedding_layers=False
+    )
     missing = sorted(set(loaded) - set(tensors))
     unexpected = sorted(set(tensors) - set(loaded))
     if missing or unexpected:

@@ -11,19 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from sql_ft.base_model import (
-    compute_dtype,
-    load_base,
     load_tokenizer,
     pick_device,
     resolve_model,
-    stop_ids,
 )
 from sql_ft.config import RunConfig
 from sql_ft.data.chat import encode_prompt
 from sql_ft.errors import ModelError
-from sql_ft.generation.apply_adapter import adapter_applied
+from sql_ft.generation.apply_adapter import adapter_applied, merges
+from sql_ft.generation.engine import Engine
 from sql_ft.generation.extract import extract_sql
-from sql_ft.generation.greedy import Decoded, decode_all
+from sql_ft.generation.greedy import Decoded
 from sql_ft.hardware import peak_memory_bytes, pick_threads
 from sql_ft.records import Prediction, Progress, Sample
 
@@ -72,7 +70,7 @@ def generate_predictions(
 
     The base is loaded once. Arms without an adapter run first, on the untouched base. On
     a CPU an adapter is merged into the dequantized weights and the weights are put back
-    afterwards; on a GPU it runs beside the 4-bit base.
+    afterwards; on a GPU it runs beside the base. `Engine` picks the decoder.
 
     Args:
         config: `model` and `generation` are used.
@@ -93,9 +91,9 @@ def generate_predictions(
         torch.set_num_threads(pick_threads())
     base = resolve_model(config.model)
     tokenizer = load_tokenizer(config.model)
-    model = load_base(config.model, purpose="generate")
-    # Merging into 16-bit weights would round the adapter away; beside them it stays exact.
-    merge = device == "cpu" and compute_dtype(config.model, device).itemsize == 4
+    engine = Engine(config.model, config.generation)
+    model = engine.base_model
+    merge = merges(config.model)
     total = len(samples) * len(arms)
     done = 0
 
@@ -115,7 +113,7 @@ def generate_predictions(
             context = adapter_applied(model, arm.adapter_dir, base=base, merge=merge)
         with context as armed:
             predictions[arm.name], stats[arm.name] = _answer(
-                config, armed, tokenizer, samples, arm, count
+                engine, config, armed, tokenizer, samples, arm, count
             )
         stats[arm.name]["wall_time_s"] = time.monotonic() - started
         stats[arm.name]["peak_memory_bytes"] = float(peak_memory_bytes(device))
@@ -131,6 +129,7 @@ def generate_predictions(
 
 
 def _answer(
+    engine: Engine,
     config: RunConfig,
     model: Any,
     tokenizer: Any,
@@ -141,16 +140,9 @@ def _answer(
     room = model.config.max_position_embeddings - config.generation.max_new_tokens
     encoded = [_fitting_prompt(tokenizer, sample, arm.examples, room) for sample in samples]
     prompts = [prompt for prompt, _ in encoded]
-    stops = stop_ids(tokenizer)
     started = time.monotonic()
-    decoded = decode_all(
-        model,
-        prompts,
-        max_new_tokens=config.generation.max_new_tokens,
-        batch_size=config.generation.batch_size,
-        stop_ids=stops,
-        pad_id=tokenizer.pad_token_id,
-        on_batch=count,
+    decoded = engine.decode(
+        model, tokenizer, prompts, with_adapter=arm.adapter_dir is not None, on_batch=count
     )
     seconds = time.monotonic() - started
     predictions = list(_to_predictions(tokenizer, samples, prompts, decoded, arm.name))

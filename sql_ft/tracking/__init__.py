@@ -21,14 +21,22 @@ version = register_adapter(store, run_id, adapter_dir, name, config=config,
                            base_revision=..., tags={...})                      # registry.py
 version.version; version.adapter_hash; version.created; version.uri; version.model_id
 get_alias(store, name, "champion") -> RegisteredVersion | None
-set_alias(store, name, "candidate", version.version)
+set_alias(store, name, "candidate", version.version)                           # versions.py
 set_version_tags(store, name, version.version, {"evaluation_set_hash": ...})
 list_versions(store, name) -> list[RegisteredVersion]                          # newest first
 download_adapter(store, name, "champion" | "7", dst) -> DownloadedAdapter(path, version)
 
 record_decision(store, name, version, decision, run_id=...)                    # promotion.py
 set_champion(store, name, version, decision, expected_champion="3" | None, run_id=...)
-    # ChampionChangedError if the champion is no longer the expected one
+    # ChampionChangedError if the champion is no longer the expected one;
+    # WithdrawnVersionError if a person rolled back from that version
+promote_by_hand(store, name, "7", reason=..., experiment=...)                  # lifecycle.py
+roll_back(store, name, reason=..., experiment=...)
+decisions_of(version)                                                          # decision_history.py
+record_scores(store, name, version, verdicts, questions, ...)                  # scores.py
+diff_versions(store, first, second)                                            # version_diff.py
+explain_version(store, name, "champion" | "7")                                 # version_story.py
+refresh_history(store, name, experiment); query_history(store, "FROM versions")  # history.py
 answer_in_fresh_process(store, "models:/<name>@champion", rows)                # fresh_process.py
 ```
 

@@ -37,6 +37,7 @@ _SERVED_PACKAGES = (
     "numpy",
     "pandas",
     "peft",
+    "psutil",
     "pydantic",
     "pyyaml",
     "safetensors",

@@ -1,24 +1,38 @@
-"""Run as a script in a fresh interpreter: load a model by its URI and let it answer.
+"""Run as a script in a fresh interpreter: load models by their URI and let them answer.
 
-Usage: ``python -P probe.py REQUEST.json REPLY.json``. It imports mlflow alone, so that
-`sql_ft` comes from the code that travels with the model, as it does on a server.
+Usage: ``python -P probe.py``; one request a line on standard input, one reply a line on
+standard output. It imports mlflow alone, so that `sql_ft` comes from the code that travels
+with the model, as it does on a server. It ends when its input does, so never outlives the
+process that started it by more than one answer.
 """
 
 from __future__ import annotations
 
+import gc
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 
-def main(request_path: str, reply_path: str) -> None:
-    """Answer the request: ``{"uri": …, "rows": [{"context": …, "question": …}],
-    "completions": bool}``."""
+def main() -> None:
+    """Answer requests until there are no more."""
+    # What libraries print must not be taken for a reply.
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        reply = answer(json.loads(line))
+        replies.write(json.dumps(reply) + "\n")
+        replies.flush()
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """Load and ask: ``{"uri": …, "rows": [{"context": …, "question": …}],
+    "completions": bool}``. Nothing of the model is kept afterwards."""
     import mlflow.pyfunc
     import pandas as pd
 
-    request: dict[str, Any] = json.loads(Path(request_path).read_text(encoding="utf-8"))
     model = mlflow.pyfunc.load_model(request["uri"])
     answers: list[str] = []
     if request["rows"]:
@@ -36,8 +50,13 @@ def main(request_path: str, reply_path: str) -> None:
         "completions": completions,
         "code_root": str(Path(str(sql_ft.__file__)).parent.parent),
     }
-    Path(reply_path).write_text(json.dumps(reply, ensure_ascii=False), encoding="utf-8")
+    del model, served
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return reply
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main()

@@ -41,10 +41,14 @@ class SqlAnswers:
         Raises:
             ModelError: The adapter is not the registered one, or the base is not found.
         """
-        from sql_ft.base_model import load_base, load_tokenizer, pick_device
+        import torch
+
+        from sql_ft.base_model import load_tokenizer, pick_device
         from sql_ft.config import parse_config
         from sql_ft.errors import ModelError
-        from sql_ft.generation.apply_adapter import adapter_applied
+        from sql_ft.generation.apply_adapter import adapter_applied, merges
+        from sql_ft.generation.engine import Engine
+        from sql_ft.hardware import pick_threads
         from sql_ft.tracking.served_base import locate_base
         from sql_ft.training.adapter import hash_adapter
 
@@ -61,10 +65,12 @@ class SqlAnswers:
         self.base_revision = base.revision
         self._generation = config.generation
         self._tokenizer = load_tokenizer(model)
-        merge = pick_device(model) == "cpu" or model.quantization == "none"
+        if pick_device(model) == "cpu":
+            torch.set_num_threads(pick_threads())
+        self._engine = Engine(model, config.generation)
         # Left open for the life of the process: the adapter is never taken off again.
         self._applied = adapter_applied(
-            load_base(model, purpose="generate"), adapter_dir, base=base, merge=merge
+            self._engine.base_model, adapter_dir, base=base, merge=merges(model)
         )
         self._model = self._applied.__enter__()
 
@@ -81,9 +87,8 @@ class SqlAnswers:
 
     def completions(self, rows: Sequence[Mapping[str, str]]) -> list[str]:
         """Return what the model writes to every row, before SQL is taken out of it."""
-        from sql_ft.base_model import stop_ids
         from sql_ft.data.chat import encode_prompt
-        from sql_ft.generation.greedy import decode_all
+        from sql_ft.errors import ModelError
         from sql_ft.records import Sample
 
         # A tokenizer decodes no rows to one empty text.
@@ -98,14 +103,15 @@ class SqlAnswers:
             )
             for position, row in enumerate(rows)
         ]
-        decoded = decode_all(
-            self._model,
-            [encode_prompt(self._tokenizer, sample) for sample in samples],
-            max_new_tokens=self._generation.max_new_tokens,
-            batch_size=self._generation.batch_size,
-            stop_ids=stop_ids(self._tokenizer),
-            pad_id=self._tokenizer.pad_token_id,
-        )
+        prompts = [encode_prompt(self._tokenizer, sample) for sample in samples]
+        room = self._model.config.max_position_embeddings - self._generation.max_new_tokens
+        for number, prompt in enumerate(prompts):
+            if len(prompt) > room:
+                raise ModelError(
+                    f"the prompt of row {number} has {len(prompt)} tokens",
+                    expected=f"at most {room}: the model's context less the answer",
+                )
+        decoded = self._engine.decode(self._model, self._tokenizer, prompts, with_adapter=True)
         texts: list[str] = self._tokenizer.batch_decode(
             [row.token_ids for row in decoded],
             skip_special_tokens=True,

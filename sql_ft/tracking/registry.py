@@ -16,15 +16,42 @@ from typing import Any
 from sql_ft.config import RunConfig
 from sql_ft.errors import ModelError, TrackingError
 from sql_ft.tracking import provenance
-from sql_ft.tracking.fresh_process import answer_in_fresh_process
+from sql_ft.tracking.fresh_process import verify_loads
 from sql_ft.tracking.model_package import Base, identify_base, save_package
 from sql_ft.tracking.store import Store, tracking_errors
+from sql_ft.tracking.versions import (
+    CANDIDATE,
+    CHAMPION,
+    PREVIOUS,
+    RegisteredVersion,
+    aliases_of,
+    find_by_adapter_hash,
+    get_alias,
+    get_version,
+    list_versions,
+    set_alias,
+    set_version_tags,
+)
+
+__all__ = [
+    "CANDIDATE",
+    "CHAMPION",
+    "KNOWN_TAGS",
+    "PREVIOUS",
+    "DownloadedAdapter",
+    "RegisteredVersion",
+    "download_adapter",
+    "find_by_adapter_hash",
+    "get_alias",
+    "get_version",
+    "list_versions",
+    "register_adapter",
+    "set_alias",
+    "set_version_tags",
+    "version_tags",
+]
 
 logger = logging.getLogger(__name__)
-
-CHAMPION = "champion"
-CANDIDATE = "candidate"
-PREVIOUS = "previous"
 
 #: Tags that a caller should give, as far as it knows them.
 KNOWN_TAGS = ("dataset_digest", "train_hash", "eval_hash", "evaluation_set_hash", "config_hash")
@@ -33,44 +60,7 @@ _EXAMPLE = {
     "context": "CREATE TABLE employee (name VARCHAR, age INTEGER)",
     "question": "How many employees are older than 56?",
 }
-_NOT_FOUND = {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"}
 _ALREADY_EXISTS = {"RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS"}
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class RegisteredVersion:
-    """One version of a registered model.
-
-    Attributes:
-        name: Registered model.
-        version: Number, as text.
-        adapter_hash: Dtype-normalised hash of the LoRA weights.
-        run_id: Run that made it.
-        model_id: MLflow's logged model, to which metrics can be linked.
-        source: Where its files are.
-        tags: All tags.
-        aliases: ``candidate``, ``champion``, ``previous``, as far as they point here.
-        description: Markdown shown on the version's page.
-        created_ms: Milliseconds since the epoch.
-        created: True if `register_adapter` made it just now.
-    """
-
-    name: str
-    version: str
-    adapter_hash: str
-    run_id: str
-    model_id: str
-    source: str
-    tags: dict[str, str]
-    aliases: tuple[str, ...] = ()
-    description: str = ""
-    created_ms: int = 0
-    created: bool = False
-
-    @property
-    def uri(self) -> str:
-        """``models:/<name>/<version>``."""
-        return f"models:/{self.name}/{self.version}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -92,6 +82,7 @@ def register_adapter(
     tags: Mapping[str, str] | None = None,
     input_example: Mapping[str, str] | None = None,
     verify: bool = True,
+    keep_process: bool = False,
     lock: AbstractContextManager[Any] | None = None,
 ) -> RegisteredVersion:
     """Register an adapter, or return the version that already holds it.
@@ -110,6 +101,8 @@ def register_adapter(
         tags: See `KNOWN_TAGS`; base, adapter hash, commit and package versions are added.
         input_example: One row with context and question.
         verify: Load it back before registering.
+        keep_process: Keep the process that loaded it back for later checks of the same
+            version; see `fresh_process.kept_process`.
         lock: Held while registering; by default one among the processes of this host.
 
     Raises:
@@ -143,6 +136,7 @@ def register_adapter(
             tags=all_tags,
             input_example=input_example or _EXAMPLE,
             verify=verify,
+            keep_process=keep_process,
         )
         return _create_version(store, name, run_id, model, all_tags)
 
@@ -160,62 +154,6 @@ def version_tags(config: RunConfig, base: Base, adapter_hash: str) -> dict[str, 
         "git_commit": provenance.git_commit(),
         "package_versions": json.dumps(provenance.package_versions()),
     }
-
-
-def find_by_adapter_hash(store: Store, name: str, adapter_hash: str) -> RegisteredVersion | None:
-    """Return the oldest version with this adapter, or None."""
-    found = [v for v in list_versions(store, name) if v.adapter_hash == adapter_hash]
-    return found[-1] if found else None
-
-
-def list_versions(store: Store, name: str) -> list[RegisteredVersion]:
-    """All versions of a registered model, newest first; none if it does not exist."""
-    client = store.client()
-    aliases = _aliases(store, name)
-    found: list[Any] = []
-    token: str | None = None
-    with tracking_errors(f"cannot list the versions of {name!r}", store):
-        while True:
-            page = client.search_model_versions(f"name='{name}'", page_token=token)
-            found.extend(page)
-            token = page.token
-            if not token:
-                break
-    versions = [_to_version(entity, aliases) for entity in found]
-    return sorted(versions, key=lambda v: int(v.version), reverse=True)
-
-
-def get_version(store: Store, name: str, version: str) -> RegisteredVersion:
-    """Return one version by its number.
-
-    Raises:
-        TrackingError: There is no such version.
-    """
-    with tracking_errors(f"cannot read version {version} of {name!r}", store):
-        entity = store.client().get_model_version(name, version)
-    return _to_version(entity, _aliases(store, name))
-
-
-def get_alias(store: Store, name: str, alias: str) -> RegisteredVersion | None:
-    """Return the version an alias points to, None if there is none."""
-    version = _aliases(store, name).get(alias)
-    return None if version is None else get_version(store, name, version)
-
-
-def set_alias(store: Store, name: str, alias: str, version: str) -> None:
-    """Point an alias at a version; for `champion` use `promotion.set_champion`."""
-    if alias == CHAMPION:
-        raise ValueError("the champion moves through promotion.set_champion alone")
-    with tracking_errors(f"cannot point {alias!r} of {name!r} at version {version}", store):
-        store.client().set_registered_model_alias(name, alias, version)
-
-
-def set_version_tags(store: Store, name: str, version: str, tags: Mapping[str, str]) -> None:
-    """Set tags of a version, e.g. ``evaluation_set_hash`` once it is known."""
-    client = store.client()
-    with tracking_errors(f"cannot tag version {version} of {name!r}", store):
-        for key, value in tags.items():
-            client.set_model_version_tag(name, version, key, str(value))
 
 
 def download_adapter(store: Store, name: str, reference: str, dst: Path) -> DownloadedAdapter:
@@ -244,7 +182,7 @@ def download_adapter(store: Store, name: str, reference: str, dst: Path) -> Down
         raise TrackingError(
             f"registered model {name!r} has no alias {reference!r}",
             setting="tracking.registered_model_name",
-            expected=f"one of {', '.join(sorted(_aliases(store, name))) or 'none set yet'}",
+            expected=f"one of {', '.join(sorted(aliases_of(store, name))) or 'none set yet'}",
         )
     if dst.is_dir() and hash_adapter(dst) == version.adapter_hash:
         return DownloadedAdapter(dst, version)
@@ -280,6 +218,7 @@ def _log_model(
     tags: Mapping[str, str],
     input_example: Mapping[str, str],
     verify: bool,
+    keep_process: bool,
 ) -> Any:
     """Store the model's files with the run, load them back, and mark the model READY."""
     from mlflow.entities import LoggedModelOutput
@@ -310,7 +249,7 @@ def _log_model(
                 )
                 client.log_model_artifacts(model.model_id, str(package))
         if verify:
-            _verify(store, model.model_id, adapter_hash, base)
+            verify_loads(store, model.model_id, adapter_hash, base, keep=keep_process)
     except BaseException:
         # What failed goes on; that the model is unusable is worth recording, no more.
         with contextlib.suppress(TrackingError), tracking_errors("cannot mark the model", store):
@@ -320,22 +259,6 @@ def _log_model(
         client.finalize_logged_model(model.model_id, "READY")
         client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
     return model
-
-
-def _verify(store: Store, model_id: str, adapter_hash: str, base: Base) -> None:
-    # The revision may be the base's content hash where a local copy is served.
-    fresh = answer_in_fresh_process(store, f"models:/{model_id}")
-    if fresh.adapter_hash != adapter_hash:
-        raise ModelError(
-            f"the stored model loads back as adapter {fresh.adapter_hash[:16]}",
-            expected=adapter_hash[:16],
-        )
-    if fresh.base_revision not in (base.revision, base.content_hash):
-        raise ModelError(
-            f"the stored model loads on base revision {fresh.base_revision[:16]}",
-            setting="SQL_FT_BASE_MODEL",
-            expected=base.revision[:16],
-        )
 
 
 def _create_version(
@@ -366,34 +289,3 @@ def _create_version(
             {"mlflow.modelVersions": json.dumps([{"name": name, "version": entity.version}])},
         )
     return dataclasses.replace(get_version(store, name, str(entity.version)), created=True)
-
-
-def _aliases(store: Store, name: str) -> dict[str, str]:
-    """Alias to version number; empty if the registered model does not exist."""
-    from mlflow.exceptions import MlflowException
-
-    with tracking_errors(f"cannot read registered model {name!r}", store):
-        try:
-            model = store.client().get_registered_model(name)
-        except MlflowException as error:
-            if error.error_code in _NOT_FOUND:
-                return {}
-            raise
-    return {alias: str(version) for alias, version in model.aliases.items()}
-
-
-def _to_version(entity: Any, aliases: Mapping[str, str]) -> RegisteredVersion:
-    version = str(entity.version)
-    tags = dict(entity.tags or {})
-    return RegisteredVersion(
-        name=str(entity.name),
-        version=version,
-        adapter_hash=tags.get("adapter_hash", ""),
-        run_id=str(entity.run_id or ""),
-        model_id=str(entity.model_id or tags.get("model_id", "")),
-        source=str(entity.source),
-        tags=tags,
-        aliases=tuple(sorted(a for a, target in aliases.items() if target == version)),
-        description=str(entity.description or ""),
-        created_ms=int(entity.creation_timestamp or 0),
-    )

@@ -1,8 +1,7 @@
 """One MLflow run that always ends: FINISHED, FAILED or KILLED, or is resumed.
 
 `TrackedRun` implements the training room's `MetricSink`. A process that dies by SIGKILL
-cannot close its run; the next one on the same host does (`mark_stale_runs`), or continues
-it (`find_resumable_run`; huggingface/transformers#30563 asks for that).
+cannot close its run; the next one on the same host does, or continues it (`interrupted`).
 """
 
 from __future__ import annotations
@@ -20,13 +19,20 @@ from typing import Any, Literal, NoReturn, Self
 from sql_ft.errors import TrackingError
 from sql_ft.tracking import provenance
 from sql_ft.tracking.fitting import MAX_TAG_CHARS, clean_name, clip_tags, short_value
+from sql_ft.tracking.interrupted import (
+    ERROR_TAG,
+    KEY_TAG,
+    find_resumable_run,
+    mark_stale_runs,
+)
 from sql_ft.tracking.store import Store, tracking_errors
 
 logger = logging.getLogger(__name__)
 
-KEY_TAG = "sql_ft.run_key"
 RESUMED_TAG = "sql_ft.resumed"
-ERROR_TAG = "error"
+REPORT_FILE = "report/report.html"
+"""Where a run keeps the page of its candidate."""
+
 _TABLES_TAG = "mlflow.loggedArtifacts"
 
 _PARAMS_PER_BATCH = 100
@@ -74,6 +80,10 @@ class TrackedRun:
             return f"{base}/#/experiments/{self.experiment_id}/runs/{self.run_id}"
         return self.run_id
 
+    def artifact_page(self, file: str) -> str:
+        """Link, for a page of the same MLflow server, to the page that shows an artifact."""
+        return f"#/experiments/{self.experiment_id}/runs/{self.run_id}/artifacts/{file}"
+
     def __enter__(self) -> Self:
         main = threading.current_thread() is threading.main_thread()
         if self._owner and main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
@@ -119,19 +129,32 @@ class TrackedRun:
         step: int | None = None,
         *,
         model_id: str | None = None,
+        dataset: tuple[str, str] | None = None,
     ) -> None:
         """Log figures in one call.
 
         Args:
             metrics: Names and values; characters that MLflow refuses become ``_``.
             step: Optimizer step or the like; None is step 0.
-            model_id: Logged model the figures are about (`RegisteredVersion.model_id`).
+            model_id: Logged model the figures are about (`RegisteredVersion.model_id`);
+                they then stand on its page too.
+            dataset: Name and digest of the dataset they were measured on, as given to
+                `log_dataset`.
         """
         from mlflow.entities import Metric
 
         now_ms = int(time.time() * 1000)
+        name, digest = dataset or (None, None)
         rows = [
-            Metric(clean_name(key), float(value), now_ms, step or 0, model_id=model_id)
+            Metric(
+                clean_name(key),
+                float(value),
+                now_ms,
+                step or 0,
+                model_id=model_id,
+                dataset_name=name,
+                dataset_digest=digest and digest[:_DIGEST_CHARS],
+            )
             for key, value in metrics.items()
         ]
         with tracking_errors(f"cannot log metrics of run {self.run_id}", self.store):
@@ -337,62 +360,6 @@ def attach_run(store: Store, run_id: str) -> TrackedRun:
         TrackingError: No such run.
     """
     return TrackedRun(store, run_id, owner=False)
-
-
-def mark_stale_runs(store: Store, experiment: str) -> list[str]:
-    """Mark KILLED what processes of this host left RUNNING when they died.
-
-    A process is recognised by its id and start time. Runs of other hosts are left alone:
-    nothing here can tell whether they are alive.
-
-    Returns:
-        Ids of the marked runs.
-    """
-    client = store.client()
-    experiment_id = store.experiment_id(experiment)
-    marked: list[str] = []
-    with tracking_errors("cannot look for interrupted runs", store):
-        for run in _search(client, experiment_id, "attributes.status = 'RUNNING'"):
-            if provenance.owner_is_dead(run.data.tags):
-                run_id = str(run.info.run_id)
-                owner = run.data.tags.get(provenance.PID_TAG)
-                client.set_tag(run_id, ERROR_TAG, f"process {owner} died without closing the run")
-                client.set_terminated(run_id, status="KILLED")
-                marked.append(run_id)
-    for run_id in marked:
-        logger.info("run %s was left open by a process that died; marked KILLED", run_id)
-    return marked
-
-
-def find_resumable_run(store: Store, experiment: str, key: str) -> str | None:
-    """Return the newest KILLED run of this key, if no later run of it has finished.
-
-    The key is as given to `start_run`.
-    """
-    quoted = key.replace("'", "")
-    client = store.client()
-    with tracking_errors("cannot look for a run to resume", store):
-        runs = _search(client, store.experiment_id(experiment), f"tags.`{KEY_TAG}` = '{quoted}'")
-    if runs and runs[0].info.status == "KILLED":
-        return str(runs[0].info.run_id)
-    return None
-
-
-def _search(client: Any, experiment_id: str, condition: str) -> list[Any]:
-    """All matching runs, newest first."""
-    found: list[Any] = []
-    token: str | None = None
-    while True:
-        page = client.search_runs(
-            [experiment_id],
-            filter_string=condition,
-            order_by=["attributes.start_time DESC"],
-            page_token=token,
-        )
-        found.extend(page)
-        token = page.token
-        if not token:
-            return found
 
 
 def _exit_on_signal(signum: int, frame: FrameType | None) -> NoReturn:

@@ -151,6 +151,18 @@ def prepare_store(tracking_uri: str, state_dir: Path) -> Store:
     return store
 
 
+def missing_sqlite_file(tracking_uri: str) -> Path | None:
+    """The SQLite file that a store would be created in; None where there is a store.
+
+    Who only reads asks first: a mistyped `state_dir` is not to become an empty store.
+    """
+    uri = tracking_uri.strip()
+    if not uri.startswith(_SQLITE):
+        return None
+    path = _sqlite_path(_absolute_sqlite(uri))
+    return None if path.exists() and path.stat().st_size else path
+
+
 def quieten() -> None:
     """Switch off MLflow's telemetry, progress bars and information lines."""
     for name, value in _QUIET.items():

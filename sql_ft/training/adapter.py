@@ -126,6 +126,27 @@ def hash_adapter(folder: Path) -> str:
     return digest.hexdigest()
 
 
+def is_empty_adapter(folder: Path) -> bool:
+    """True if the adapter changes nothing: each layer's update B·A is zero, and each bias.
+
+    LoRA starts with B at zero, so this is what training that never stepped leaves behind.
+
+    Raises:
+        ModelError: The folder is no adapter.
+    """
+    zero = {name: not tensor.any() for name, tensor in read_adapter_tensors(folder).items()}
+    # With one of the two factors at zero the product is zero, whatever the other holds.
+    return all(
+        is_zero or (_LORA_NAME.search(name) is not None and zero.get(_other_factor(name), False))
+        for name, is_zero in zero.items()
+    )
+
+
+def _other_factor(name: str) -> str:
+    factor = "lora_B" if ".lora_A." in name else "lora_A"
+    return _LORA_NAME.sub(f".{factor}.weight", name)
+
+
 def adapter_bytes(folder: Path) -> int:
     """Return the size of the adapter's weights and configuration (not the tokenizer's)."""
     return sum((folder / name).stat().st_size for name in (WEIGHTS_FILE, CONFIG_FILE))

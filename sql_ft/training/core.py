@@ -32,12 +32,13 @@ from sql_ft.training.hardware import (
     fix_determinism,
 )
 from sql_ft.training.metrics_sink import MetricSink
-from sql_ft.training.result import TrainResult
+from sql_ft.training.result import TrainResult, read_loss_curve
 
 logger = logging.getLogger(__name__)
 
 ADAPTER_FOLDER = "adapter"
 CHECKPOINTS_FOLDER = "checkpoints"
+_PADDED_SETTING = "train.per_device_train_batch_size"
 
 
 def run_training(
@@ -82,7 +83,8 @@ def run_training(
         torch.set_num_threads(effective.threads)
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    fix_determinism(device)
+    if config.train.deterministic:
+        fix_determinism(device, strict=effective.fused)
     sink.log_params(effective.to_params())
 
     tokenizer = load_tokenizer(config.model)
@@ -109,8 +111,10 @@ def run_training(
     except torch.OutOfMemoryError as error:
         raise TrainingError(
             f"the GPU ran out of memory: {str(error).splitlines()[0]}",
-            setting="train.per_device_train_batch_size",
-            expected="a smaller batch, or train.gradient_checkpointing=true",
+            setting="train.memory_limit_gb" if effective.packing else _PADDED_SETTING,
+            expected="a lower limit"
+            if effective.packing
+            else "a smaller batch, train.gradient_checkpointing=true, or train.packing=true",
         ) from error
     model = trainer.model
     adapter_dir = out_dir / ADAPTER_FOLDER
@@ -138,6 +142,8 @@ def run_training(
         base_label=resolved.label,
         base_revision=resolved.revision,
         notes=tuple(notes),
+        # A resumed trainer reads the earlier part from its checkpoint.
+        loss_curve=read_loss_curve(trainer.state.log_history),
     )
     sink.log_metrics(result.to_metrics(), None)
     return result
@@ -166,11 +172,27 @@ def build_trainer(
     train = config.train
     model = load_base(config.model, purpose="train")
     _check_target_modules(model, train.target_modules)
-    checkpointing_kwargs = {"use_reentrant": False} if train.gradient_checkpointing else None
-    if effective.quantization == "nf4":
+    checkpointing = train.gradient_checkpointing
+    # Packed, a step is one batch; how many passes it takes is the memory plan's business.
+    batch, accumulation = train.per_device_train_batch_size, train.gradient_accumulation_steps
+    prepared = collator = None
+    trainer_class: type[LeanSFTTrainer] = LeanSFTTrainer
+    if effective.packing:
+        from sql_ft.training import packed_trainer
+
+        prepared = packed_trainer.prepare_packed_base(config, effective, model, rows)
+        model, checkpointing = prepared.model, prepared.plan.checkpointing
+        batch, accumulation = batch * accumulation, 1
+        collator = packed_trainer.flatten_collator(
+            effective, rows, prepared.plan, tokenizer.pad_token_id
+        )
+        trainer_class = packed_trainer.PackedSFTTrainer
+    checkpointing_kwargs = {"use_reentrant": False} if checkpointing else None
+    # It would turn the norms, and with them the residual stream, into float32.
+    if effective.quantization == "nf4" and not effective.fused:
         model = prepare_model_for_kbit_training(
             model,
-            use_gradient_checkpointing=train.gradient_checkpointing,
+            use_gradient_checkpointing=checkpointing,
             gradient_checkpointing_kwargs=checkpointing_kwargs,
         )
     model.config.use_cache = False
@@ -178,8 +200,8 @@ def build_trainer(
         output_dir=str(out_dir / CHECKPOINTS_FOLDER),
         num_train_epochs=train.num_train_epochs,
         max_steps=train.max_steps if train.max_steps > 0 else -1,
-        per_device_train_batch_size=train.per_device_train_batch_size,
-        gradient_accumulation_steps=train.gradient_accumulation_steps,
+        per_device_train_batch_size=batch,
+        gradient_accumulation_steps=accumulation,
         learning_rate=train.learning_rate,
         lr_scheduler_type=train.lr_scheduler_type,
         # A share below 1 is a share of all steps.
@@ -187,13 +209,13 @@ def build_trainer(
         weight_decay=train.weight_decay,
         max_grad_norm=train.max_grad_norm,
         optim=effective.optim,
-        bf16=effective.precision == "bf16",
+        bf16=effective.precision == "bf16" and not effective.fused,
         fp16=effective.precision == "fp16",
-        packing=effective.packing,
-        # Rows are whole or left out: only packing needs a length, and none exceeds it.
-        max_length=config.data.max_length if effective.packing else None,
+        # Rows are whole or left out, and packing is our own.
+        packing=False,
+        max_length=None,
         train_sampling_strategy="group_by_length" if train.group_by_length else "random",
-        **_checkpointing_arguments(SFTConfig, train.gradient_checkpointing, checkpointing_kwargs),
+        **_checkpointing_arguments(SFTConfig, checkpointing, checkpointing_kwargs),
         seed=train.seed,
         data_seed=train.seed,
         logging_steps=train.logging_steps,
@@ -207,11 +229,12 @@ def build_trainer(
         disable_tqdm=True,
         use_cpu=effective.device == "cpu",
         dataloader_pin_memory=effective.device == "cuda",
-        remove_unused_columns=True,
+        remove_unused_columns=not effective.packing,
     )
-    trainer = LeanSFTTrainer(
+    trainer = trainer_class(
         model=model,
         args=arguments,
+        data_collator=collator,
         train_dataset=rows.to_dataset(),
         processing_class=tokenizer,
         peft_config=LoraConfig(
@@ -229,6 +252,8 @@ def build_trainer(
     for parameter in trainer.model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
+    if prepared is not None:
+        packed_trainer.finish_packed_trainer(trainer, effective, rows, prepared)
     return trainer
 
 

@@ -19,6 +19,8 @@ class EffectiveSettings:
         optim: Optimizer, in transformers' spelling.
         precision: Mixed precision of the trainer.
         packing: Whether rows share a sequence.
+        fused: Whether fused kernels run, in bfloat16 without autocast.
+        graphs: Whether small passes are captured and replayed.
         compute_dtype: dtype of activations and of unquantized weights.
         quantization: How the base is held.
         threads: CPU threads of PyTorch; 0 leaves PyTorch's own choice (GPU).
@@ -28,6 +30,8 @@ class EffectiveSettings:
     optim: str
     precision: Literal["fp32", "bf16", "fp16"]
     packing: bool
+    fused: bool
+    graphs: bool
     compute_dtype: str
     quantization: str
     threads: int
@@ -78,11 +82,17 @@ def adapt_to_hardware(config: RunConfig, device: str) -> tuple[EffectiveSettings
         precision = "fp16"
     else:
         precision = train.precision
+    fused = packing and train.fused_kernels == "auto" and precision == "bf16"
+    if fused and dtype != "bfloat16":
+        notes.append(f"train.fused_kernels needs bfloat16 and is off with {dtype}")
+        fused = False
     effective = EffectiveSettings(
         device=device,
         optim=optim,
         precision=precision,
         packing=packing,
+        fused=fused,
+        graphs=fused and train.cuda_graphs == "auto",
         compute_dtype=dtype,
         quantization=config.model.quantization,
         threads=pick_threads() if device == "cpu" else 0,
@@ -90,13 +100,19 @@ def adapt_to_hardware(config: RunConfig, device: str) -> tuple[EffectiveSettings
     return effective, notes
 
 
-def fix_determinism(device: str) -> None:
-    """Ask PyTorch for deterministic kernels on a GPU; a CPU with fixed threads needs nothing."""
+def fix_determinism(device: str, *, strict: bool = False) -> None:
+    """Ask PyTorch for deterministic kernels on a GPU; a CPU with fixed threads needs nothing.
+
+    Args:
+        device: ``cuda`` or ``cpu``.
+        strict: An operation without a deterministic kernel is an error, not a warning.
+            Flash attention's backward pass is deterministic only then.
+    """
     if device == "cuda":
         import torch
 
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.use_deterministic_algorithms(True, warn_only=not strict)
         settings: Any = torch.utils.deterministic
         # Filling every new buffer would cost memory traffic for nothing.
         settings.fill_uninitialized_memory = False

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
+
+MAX_CURVE_POINTS = 500
+"""A result is JSON-sized; a screen has no more pixels for a curve."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,6 +35,9 @@ class TrainResult:
         base_label: Label of the base model.
         base_revision: Its commit or content hash.
         notes: What was replaced because this machine cannot do it.
+        loss_curve: (Step, loss over the logging interval that ends there) of the whole
+            training, that before a resume included; at most `MAX_CURVE_POINTS`, evenly
+            spaced, the last one always.
     """
 
     adapter_dir: str
@@ -52,6 +59,7 @@ class TrainResult:
     base_label: str
     base_revision: str
     notes: tuple[str, ...] = ()
+    loss_curve: tuple[tuple[int, float], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-serialisable dictionary."""
@@ -60,7 +68,8 @@ class TrainResult:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Build the result from `to_dict` output."""
-        return cls(**{**values, "notes": tuple(values.get("notes", ()))})
+        curve = tuple((int(step), float(loss)) for step, loss in values.get("loss_curve", ()))
+        return cls(**{**values, "notes": tuple(values.get("notes", ())), "loss_curve": curve})
 
     def to_metrics(self) -> dict[str, float]:
         """Return the figures that a tracked run keeps, under metric names."""
@@ -81,3 +90,10 @@ class TrainResult:
             "peak_memory_bytes",
         )
         return {f"train/{name}": float(getattr(self, name)) for name in names}
+
+
+def read_loss_curve(log_history: Iterable[Mapping[str, Any]]) -> tuple[tuple[int, float], ...]:
+    """Return the loss curve of a trainer's `log_history`, thinned for `TrainResult`."""
+    points = [(int(row["step"]), float(row["loss"])) for row in log_history if "loss" in row]
+    stride = -(-len(points) // MAX_CURVE_POINTS) or 1
+    return tuple(points[::-1][::stride][::-1])

@@ -1,124 +1,19 @@
 from __future__ import annotations
 
-import html.parser
-import io
 import re
 import time
 
 import pytest
-from rich.console import Console
-from verdict_factory import make_prediction, make_verdict, predictions_of
+from report_factory import HOSTILE, Page, in_terminal, make_report
+from verdict_factory import make_prediction, make_verdict
 
-from sql_ft.config import PromotionConfig
 from sql_ft.errors import EvaluationError
-from sql_ft.evaluation import report_html
+from sql_ft.evaluation import report_questions
 from sql_ft.evaluation.differences import mark_differences
 from sql_ft.evaluation.examples import EXAMPLES
-from sql_ft.evaluation.gate import Side, decide
 from sql_ft.evaluation.metrics import summarize
-from sql_ft.evaluation.report import (
-    build_report_data,
-    print_report,
-    render_html,
-    render_markdown,
-)
+from sql_ft.evaluation.report import build_report_data, render_html, render_markdown
 from sql_ft.records import Sample
-
-HOSTILE = "<script>alert('x')</script> [bold red]|pipe `tick` & more"
-OUTCOMES = {"c": "correct", "w": "wrong_result", "e": "error", "x": "excluded"}
-
-
-def make_report(*, arms=("base", "champion", "candidate"), hostile=False, n=120, **changes):
-    text = HOSTILE if hostile else "How many heads?"
-    samples = [
-        Sample(
-            f"s{i:04d}",
-            f"{text} {i}",
-            f"CREATE TABLE head (age INTEGER) -- {text}",
-            "SELECT COUNT(*) FROM head",
-            f"g{i % 30}",
-            {"kind": ("count", "join", text)[i % 3]},
-        )
-        for i in range(n)
-    ]
-    patterns = {"base": "wwec", "base_3shot": "wwcc", "champion": "cwec", "candidate": "cccw"}
-    verdicts = {
-        arm: [
-            make_verdict(
-                i,
-                OUTCOMES["x" if i == 7 else patterns[arm][i % 4]],
-                arm=arm,
-                gold_sql="SELECT COUNT(*) FROM head",
-                predicted_sql=f"SELECT COUNT(age) FROM head /* {arm} {text} */",
-                detail=text,
-                gold_head=f"n\n{i}",
-                predicted_head=f"{text}\n1",
-            )
-            for i in range(n)
-        ]
-        for arm in arms
-    }
-    predictions = {
-        arm: [
-            *predictions_of(rows),
-            *(make_prediction(e.id, f"{arm} says {text}", arm=arm) for e in EXAMPLES),
-        ]
-        for arm, rows in verdicts.items()
-    }
-    summaries = {arm: summarize(rows, predictions[arm], samples) for arm, rows in verdicts.items()}
-    decision = None
-    if "champion" in arms and "candidate" in arms:
-        sides = {
-            arm: Side(verdicts[arm], summaries[arm], arm, version, "set", "rules")
-            for arm, version in (("champion", "3"), ("candidate", "4"))
-        }
-        decision = decide(
-            reference=sides["champion"],
-            candidate=sides["candidate"],
-            reference_arm="champion",
-            config=PromotionConfig(),
-        )
-    values = {
-        "title": f"Week 12 {text}" if hostile else "Week 12",
-        "samples": samples,
-        "summaries": summaries,
-        "verdicts": verdicts,
-        "predictions": predictions,
-        "stats": {arm: {"tokens_per_second": 1234.4} for arm in arms},
-        "decision": decision,
-        "facts": {"base model": text},
-    }
-    return build_report_data(**{**values, **changes})
-
-
-def in_terminal(data, width=140):
-    stream = io.StringIO()
-    print_report(data, Console(file=stream, width=width, color_system=None))
-    return stream.getvalue()
-
-
-class Page(html.parser.HTMLParser):
-    """Collects elements and checks that every one is closed in order."""
-
-    VOID = frozenset({"meta", "link", "input", "br"})
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.elements, self.text, self.attributes = [], [], [], []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append(tag)
-        self.attributes += attrs
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text.append(data)
 
 
 def test_examples_are_three_and_start_with_the_write_ups():
@@ -173,7 +68,7 @@ def test_html_is_well_formed_self_contained_and_complete():
     assert "prefers-color-scheme: dark" in text
     assert 'name="viewport"' in text
     changes = [v for k, v in page.attributes if k == "data-change"]
-    assert changes.count("gained") == 60 + 1  # the questions and their filter
+    assert changes.count("gained") == 60 + 2  # the questions, their filter and a link to it
     # Each side marks what the other lacks; comments are tokens like any other.
     assert re.findall(r"<mark>(.*?)</mark>", text)[:2] == ["*", "age"]
 
@@ -187,12 +82,12 @@ def test_nothing_in_a_question_becomes_markup():
     assert "<script" not in markdown
     for line in markdown.splitlines():
         if line.startswith("| "):  # a pipe in a cell would add a column
-            assert len(re.findall(r"(?<!\\)\|", line)) in (3, 5, 6)
+            assert len(re.findall(r"(?<!\\)\|", line)) in (3, 4, 5)
     assert "[bold red]" in in_terminal(data)
 
 
 def test_html_lists_flipped_questions_first_and_says_what_it_leaves_out(monkeypatch):
-    monkeypatch.setattr(report_html, "MAX_QUESTIONS", 61)
+    monkeypatch.setattr(report_questions, "MAX_QUESTIONS", 61)
     page = Page(render_html(make_report()))
     badges = [v for k, v in page.attributes if k == "class" and v.startswith("badge")]
     assert badges == ["badge gained"] * 60 + ["badge lost"]
@@ -230,7 +125,7 @@ def test_filters_offer_slices_and_failures_that_help():
 
 
 def test_values_of_a_slice_stand_in_their_own_order():
-    from sql_ft.evaluation.report_data import ordered_slices, ordered_values
+    from sql_ft.evaluation.report_labels import ordered_slices, ordered_values
 
     assert ordered_values(["extra", "easy", "hard"]) == ["easy", "hard", "extra"]
     assert ordered_values(["limit", "plain", "zebra", "ant"]) == ["plain", "limit", "ant", "zebra"]

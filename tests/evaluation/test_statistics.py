@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sql_ft.evaluation.sign_flip import net_clusters, sign_flip_p
 from sql_ft.evaluation.statistics import (
     clustered_stderr,
+    design_effect,
     mcnemar_p,
-    net_clusters,
     paired_difference,
-    sign_flip_p,
     wilson_interval,
 )
 
@@ -116,14 +116,40 @@ def test_one_cluster_has_no_standard_error():
 def test_paired_difference_counts_and_interval():
     reference = [True, False, False, True, False, True]
     candidate = [True, True, True, False, True, True]
-    difference = paired_difference(reference, candidate, ["a", "a", "b", "b", "c", "d"])
+    clusters = ["a", "a", "b", "b", "c", "d"]
+    difference = paired_difference(reference, candidate, clusters, confidence=0.5)
     assert (difference.gains, difference.losses, difference.discordant) == (3, 1, 4)
     assert difference.difference == pytest.approx(2 / 6)
     sums = [1 - 2 / 3, 0 - 2 / 3, 1 - 1 / 3, 0 - 1 / 3]
     stderr = math.sqrt(4 / 3 * sum(s * s for s in sums)) / 6
     assert difference.stderr == pytest.approx(stderr)
-    assert difference.high == pytest.approx(2 / 6 + 3.182446 * stderr, rel=1e-6)  # t(0.975, 3)
-    assert difference.low == pytest.approx(2 / 6 - 3.182446 * stderr, rel=1e-6)
+    # Quartiles of the 16 subset means 0, 0, 0, 1/4, 1/3, 1/3, 1/3, 2/5, 1/2, 1/2, ... , 1 and
+    # of the empty set, which counts on either side: a shift is kept if more than 4 are at
+    # most it, and more than 4 at least it.
+    means = []
+    for chosen in itertools.product((False, True), repeat=4):
+        size = sum(n for n, c in zip((2, 2, 1, 1), chosen, strict=True) if c)
+        gain = sum(s for s, c in zip((1, 0, 1, 0), chosen, strict=True) if c)
+        means.append(Fraction(gain, size) if size else None)
+    kept = [
+        k
+        for k in range(-1000, 1001)
+        if sum(m is None or m <= Fraction(k, 1000) for m in means) > 4
+        and sum(m is None or m >= Fraction(k, 1000) for m in means) > 4
+    ]
+    assert (difference.low, difference.high) == (kept[0] / 1000, kept[-1] / 1000)
+    assert difference.confidence == 0.5
+    assert paired_difference(reference, candidate, clusters).low == -1.0  # 2^-4 > 0.025
+
+
+def test_design_effect_is_the_ratio_of_the_variances():
+    values = [1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0]
+    clusters = [0, 0, 1, 1, 2, 2, 3, 3]
+    ratio = (clustered_stderr(values, clusters) / clustered_stderr(values, range(8))) ** 2
+    assert design_effect(values, clusters) == pytest.approx(ratio) == pytest.approx(7 / 3)
+    assert design_effect(values, range(8)) == pytest.approx(1.0)
+    assert design_effect([1.0, 1.0], [0, 1]) is None
+    assert design_effect([1.0, 0.0], [0, 0]) is None
 
 
 def test_interval_stays_inside_the_possible_range():

@@ -7,8 +7,10 @@ import pytest
 
 from sql_ft.config import RunConfig
 from sql_ft.records import Decision
+from sql_ft.tracking.budget import read_looks
 from sql_ft.tracking.promotion import decisions_of
 from sql_ft.tracking.registry import get_alias, list_versions
+from sql_ft.tracking.scores import read_scores, scores_of
 from sql_ft.tracking.store import prepare_store
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -48,6 +50,19 @@ def test_chain_registers_judges_and_keeps_a_worthless_adapter_out(
     assert candidate is not None
     assert candidate.version == version.version
 
+    # The decision says what went into it; a look is paid for where the paired test was asked.
+    assert decision.hashes["adapter"] == version.adapter_hash
+    assert decision.hashes["config"] == config.hash
+    assert decision.seeds["train.seed"] == config.train.seed
+    assert decision.look is not None
+    assert decision.look.number == 1
+    spent = read_looks(store, name)
+    assert len(spent) == int(decision.spends_look)
+    by_name = {check.name: check for check in decision.checks}
+    for check in ("unseen_questions", "non_empty_adapter", "error_budget"):
+        assert by_name[check].passed, by_name[check].detail
+    assert {"beats_few_shot", "max_slice_drop", "max_token_growth"} <= by_name.keys()
+
     run = store.client().get_run(outcome["run_id"])
     assert run.info.status == "FINISHED"
     for metric in ("base/execution_accuracy", "candidate/tokens_per_second", "train/wall_time_s"):
@@ -58,6 +73,28 @@ def test_chain_registers_judges_and_keeps_a_worthless_adapter_out(
     page = Path(outcome["report"]).read_text(encoding="utf-8")
     assert decision.reason in page.replace("&#39;", "'")
 
+    files = {
+        f.path
+        for folder in ("report", "plots")
+        for f in store.client().list_artifacts(outcome["run_id"], folder)
+    }
+    assert files == {
+        "report/report.html",
+        "report/summary.md",
+        "report/verdicts.json",
+        "plots/accuracy_by_arm.png",
+        "plots/gain_per_slice.png",
+        "plots/loss_curve.png",
+    }
+    assert {"time/train_s", "time/generate_s", "gain/execution_accuracy"} <= set(run.data.metrics)
+    assert f"runs/{outcome['run_id']}/artifacts/report/report.html" in version.description
+    # The candidate's figures stand on the page of the model, with the set they were measured on.
+    model = store.client().get_logged_model(version.model_id)
+    (accuracy,) = [m for m in model.metrics if m.key == "execution_accuracy"]
+    assert accuracy.value == run.data.metrics["candidate/execution_accuracy"]
+    inputs = {(i.dataset.name, i.dataset.digest) for i in run.inputs.dataset_inputs}
+    assert (accuracy.dataset_name, accuracy.dataset_digest) in inputs
+
     # An identical second run finds everything done: nothing is trained, registered or moved.
     again = run_finetune(config)
     assert again["version"]["version"] == version.version
@@ -65,3 +102,16 @@ def test_chain_registers_judges_and_keeps_a_worthless_adapter_out(
     assert all(answer["cached"] for answer in again["answers"].values())
     assert len(list_versions(store, name)) == 1
     assert again["decision"]["reason"] == decision.reason
+    assert again["decision"]["look"] == outcome["decision"]["look"]
+    assert read_looks(store, name) == spent
+    # Found again is counted, not repeated; the verdicts are kept for `sql-ft diff`.
+    (entry,) = decisions_of(list_versions(store, name)[0])
+    assert entry["count"] == 2
+    (score,) = scores_of(list_versions(store, name)[0])
+    assert score.evaluation_set_hash == again["evaluation_set"]["hash"]
+    assert score.n_scored == again["evaluation_set"]["n_scored"]
+    questions = read_scores(store, score)
+    assert len(questions) == again["evaluation_set"]["n"]
+    assert all(row.question for row in questions)
+    assert "kept from an earlier run" in Path(again["report"]).read_text(encoding="utf-8")
+    assert "Training loss" in Path(again["report"]).read_text(encoding="utf-8")

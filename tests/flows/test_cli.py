@@ -28,7 +28,11 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
         (["run", "--set", "train.lora_rank=8"], ["train.lora_rank", "unknown setting"], 2),
         (["run", "--set", "train.lora_r=0"], ["train.lora_r", "greater than or equal to 1"], 2),
         (["run", "--config", "absent.yaml"], ["absent.yaml", "--config"], 2),
-        (["config", "--set", "promotion.alpha=2"], ["promotion.alpha", "less than 0.5"], 2),
+        (
+            ["config", "--set", "promotion.error_budget=2"],
+            ["promotion.error_budget", "less than 0.5"],
+            2,
+        ),
         (["run", "--no-such-option"], ["No such option"], 2),
     ],
 )

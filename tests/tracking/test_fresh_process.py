@@ -82,3 +82,6 @@ def test_an_exchanged_adapter_does_not_load(config: RunConfig, tmp_path: Path, t
     model.load_context(SimpleNamespace(artifacts=artifacts))
     assert model.predict(None, []) == []
     assert len(model.predict(None, ROWS)) == len(ROWS)
+    endless = {**ROWS[0], "question": "How many? " * 1000}
+    with pytest.raises(ModelError, match=r"the prompt of row 1 has \d+ tokens"):
+        model.predict(None, [ROWS[0], endless])

@@ -11,13 +11,8 @@ import pytest
 from sql_ft.errors import DataError, TrackingError
 from sql_ft.tracking import provenance
 from sql_ft.tracking.fitting import flatten_params
-from sql_ft.tracking.runs import (
-    TrackedRun,
-    attach_run,
-    find_resumable_run,
-    mark_stale_runs,
-    start_run,
-)
+from sql_ft.tracking.interrupted import find_resumable_run, mark_stale_runs
+from sql_ft.tracking.runs import TrackedRun, attach_run, start_run
 from sql_ft.tracking.store import Store
 from sql_ft.training.metrics_sink import MetricSink
 
@@ -231,6 +226,25 @@ def test_datasets_tables_figures_and_files(store: Store, tmp_path: Path):
     assert names == {"tables", "plots", "files", "all", "values.json"}
     local = store.state_dir / "artifacts" / "e" / run.run_id / "artifacts"
     assert (local / "plots" / "loss.png").stat().st_size > 1000
+
+
+def test_figures_about_a_model_stand_on_its_page_with_their_dataset(store: Store):
+    client = store.client()
+    with start_run(store, "e", name="n") as run:
+        model = client.create_logged_model(run.experiment_id, "m", source_run_id=run.run_id)
+        run.log_dataset("rows/eval", "c" * 64, context="evaluation", kind="file", origin="rows")
+        run.log_metrics(
+            {"execution_accuracy": 0.5}, model_id=model.model_id, dataset=("rows/eval", "c" * 64)
+        )
+        run.log_metrics({"train/loss": 1.0})
+    (metric,) = client.get_logged_model(model.model_id).metrics
+    assert (metric.key, metric.value, metric.run_id) == ("execution_accuracy", 0.5, run.run_id)
+    (found,) = client.get_run(run.run_id).inputs.dataset_inputs
+    assert (metric.dataset_name, metric.dataset_digest) == (
+        found.dataset.name,
+        found.dataset.digest,
+    )
+    assert client.get_run(run.run_id).data.metrics["execution_accuracy"] == 0.5
 
 
 def test_a_store_that_fails_at_the_end_does_not_hide_the_error(store: Store, monkeypatch, caplog):

@@ -1,5 +1,6 @@
 """The training itself, in this process, on the random tiny model."""
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -19,7 +20,7 @@ from sql_ft.training.adapter import hash_adapter
 from sql_ft.training.core import build_trainer, run_training
 from sql_ft.training.dataset import tokenise_rows
 from sql_ft.training.hardware import adapt_to_hardware
-from sql_ft.training.result import TrainResult
+from sql_ft.training.result import MAX_CURVE_POINTS, TrainResult, read_loss_curve
 from sql_ft.training.sft import LeanSFTTrainer
 
 Finished = tuple[TrainResult, MemorySink, Path]
@@ -38,6 +39,7 @@ def test_reports_the_curve_and_a_summary(finished: Finished) -> None:
     assert sink.summary["train/peak_memory_bytes"] > 50e6
     assert sink.summary["train/wall_time_s"] > sink.summary["train/train_time_s"] > 0
     assert sink.params["effective.device"] == "cpu"
+    assert list(result.loss_curve) == sink.curve("train/loss")
 
 
 def test_counts_what_it_trained(finished: Finished) -> None:
@@ -50,6 +52,15 @@ def test_counts_what_it_trained(finished: Finished) -> None:
     assert {t.dtype for t in tensors.values()} == {torch.float32}
     assert all("lora_" in name for name in tensors)
     assert TrainResult.from_dict(json.loads(json.dumps(result.to_dict()))) == result
+
+
+def test_a_long_curve_is_thinned_and_keeps_its_end() -> None:
+    history = [{"step": n, "loss": 1.0 / n} for n in range(1, 1802)]
+    curve = read_loss_curve([*history, {"step": 1801, "train_loss": 0.1}])
+    assert len(curve) <= MAX_CURVE_POINTS
+    assert curve[-1] == (1801, 1.0 / 1801)
+    assert {b - a for (a, _), (b, _) in itertools.pairwise(curve)} == {4}
+    assert read_loss_curve([]) == ()
 
 
 def test_total_tokens_are_all_tokens_of_all_epochs(finished: Finished, base: Path) -> None:
@@ -136,6 +147,7 @@ def test_continues_from_the_last_complete_checkpoint(
     assert resumed.resumed_from_step == 2
     assert resumed.steps == 8
     assert sink.curve("train/loss")[0][0] == 3
+    assert [step for step, _ in resumed.loss_curve] == list(range(1, 9))
     whole = dict(finished[1].curve("train/loss"))
     for step, loss in sink.curve("train/loss"):
         assert loss == pytest.approx(whole[step], abs=1e-5)

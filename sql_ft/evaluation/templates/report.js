@@ -37,11 +37,13 @@
   }
   for (const select of selects) select.addEventListener("change", apply);
   words.addEventListener("input", apply);
-  for (const link of document.querySelectorAll("a[data-key]")) {
+  for (const link of document.querySelectorAll("a[data-key], a[data-change]")) {
     link.addEventListener("click", () => {
+      const { key } = link.dataset;
       reset();
-      const select = selects.find((s) => [...s.options].some((o) => o.value === link.dataset.key));
-      if (select) select.value = link.dataset.key;
+      change = link.dataset.change || "";
+      const select = key && selects.find((s) => [...s.options].some((o) => o.value === key));
+      if (select) select.value = key;
       apply();
     });
   }

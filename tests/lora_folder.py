@@ -5,10 +5,19 @@ import shutil
 from pathlib import Path
 
 MODULES = {"q_proj": (64, 64), "v_proj": (64, 32)}
+#: Of `bundled:tiny`, which has ten layers.
+BUNDLED_MODULES = {"q_proj": (256, 256), "v_proj": (256, 64)}
 
 
 def make_lora_folder(
-    folder: Path, base: Path, *, seed: int, rank: int = 4, layers: int = 2, scale: float = 0.5
+    folder: Path,
+    base: Path,
+    *,
+    seed: int,
+    rank: int = 4,
+    layers: int = 2,
+    scale: float = 0.5,
+    modules: dict[str, tuple[int, int]] = MODULES,
 ) -> Path:
     """Write random LoRA weights that visibly change what the tiny model says."""
     import torch
@@ -17,7 +26,7 @@ def make_lora_folder(
     generator = torch.Generator().manual_seed(seed)
     tensors = {}
     for layer in range(layers):
-        for module, (inputs, outputs) in MODULES.items():
+        for module, (inputs, outputs) in modules.items():
             name = f"base_model.model.model.layers.{layer}.self_attn.{module}"
             tensors[f"{name}.lora_A.weight"] = torch.randn(rank, inputs, generator=generator)
             tensors[f"{name}.lora_B.weight"] = scale * torch.randn(
@@ -33,7 +42,7 @@ def make_lora_folder(
         "lora_alpha": 2 * rank,
         "lora_dropout": 0.0,
         "bias": "none",
-        "target_modules": sorted(MODULES),
+        "target_modules": sorted(modules),
         "inference_mode": True,
     }
     (folder / "adapter_config.json").write_text(json.dumps(settings))

@@ -1,0 +1,265 @@
+"""Greedy generation on one GPU, this project's loop beside stock `generate`, in one run.
+
+Qwen2.5-1.5B's exact shape with random bfloat16 weights, random prompts of one length, a
+fixed number of new tokens (nothing stops early), prompts counted in the time and not in the
+tokens. After that, identity: on the bundled trained model in float32 every answer must
+equal stock `generate`'s, token for token, with graphs and without, and the captured bfloat16
+answers must equal the uncaptured ones. Prints a table and writes JSON.
+
+    python benchmarks/generate_speed_gpu.py --tokenizer-dir tokenizer/ --out generate.json
+    python benchmarks/generate_speed_gpu.py --tokenizer-dir tokenizer/ --tiny   # CPU
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from qwen_shape_gpu import QWEN_SHAPE, TINY_SHAPE, _machine, build_base
+
+from sql_ft.base_model import load_base, load_tokenizer, stop_ids
+from sql_ft.config import ModelConfig, load_config
+from sql_ft.data.chat import encode_prompt
+from sql_ft.data.prepare import prepare_dataset
+from sql_ft.fused_layers import apply_liger, fuse_lora_layers, fuse_query_key_value
+from sql_ft.generation.greedy import decode_all
+from sql_ft.generation.packed_decode import PackedDecoder, decode_all_packed
+from sql_ft.records import Sample, read_jsonl
+
+CUDA = torch.cuda.is_available()
+
+
+def synchronize() -> None:
+    if CUDA:
+        torch.cuda.synchronize()
+
+
+def stock(model: Any, prompts: list[list[int]], new: int, stops: list[int], **kw: Any) -> Any:
+    ids = torch.tensor(prompts, device=model.device)
+    with torch.inference_mode():
+        out = model.generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=new,
+            do_sample=False,
+            eos_token_id=stops or None,
+            pad_token_id=0,
+            **kw,
+        )
+    return out[:, ids.shape[1] :].tolist()
+
+
+def check_identity(folder: Path, count: int, new: int) -> dict[str, Any]:
+    """The bundled trained model in float32 against stock `generate`, row by row."""
+    config = load_config(None, [f"data.eval_rows={count}", "data.train_rows=50"])
+    tokenizer = load_tokenizer(config.model)
+    prepared = prepare_dataset(config, tokenizer, folder)
+    samples = read_jsonl(Path(prepared.eval_path), Sample)[:count]
+    prompts = [encode_prompt(tokenizer, sample) for sample in samples]
+    stops = stop_ids(tokenizer)
+    found: dict[str, Any] = {"rows": len(prompts), "new_tokens": new}
+    plain = load_base(ModelConfig(quantization="none", compute_dtype="float32"), purpose="generate")
+    wanted = []
+    for prompt in prompts:
+        row = stock(plain, [prompt], new, stops)[0]
+        wanted.append(row)
+    for graphs in (False, True):
+        got = decode_all_packed(
+            plain, prompts, max_new_tokens=new, batch_size=64, stop_ids=stops, graphs=graphs
+        )
+        equal = sum(g.token_ids == w for g, w in zip(got, wanted, strict=True))
+        found[f"fp32_equal_to_stock{'_graphs' if graphs else ''}"] = equal
+    loop = decode_all(plain, prompts, max_new_tokens=new, batch_size=64, stop_ids=stops, pad_id=0)
+    found["fp32_greedy_loop_equal"] = sum(
+        g.token_ids == w for g, w in zip(loop, wanted, strict=True)
+    )
+    if not CUDA:
+        return found
+    half = load_base(ModelConfig(quantization="none", compute_dtype="bfloat16"), purpose="generate")
+    stock_half = [stock(half, [prompt], new, stops)[0] for prompt in prompts]
+    apply_liger(half)
+    fuse_query_key_value(half)
+    outs = [
+        decode_all_packed(
+            half, prompts, max_new_tokens=new, batch_size=64, stop_ids=stops, graphs=graphs
+        )
+        for graphs in (False, True)
+    ]
+    found["bf16_graphs_equal_to_no_graphs"] = sum(a == b for a, b in zip(*outs, strict=True))
+    found["bf16_equal_to_stock_one_by_one"] = sum(
+        g.token_ids == w for g, w in zip(outs[1], stock_half, strict=True)
+    )
+    return found
+
+
+def timed(call: Callable[[], Any], repeats: int, warm: int = 1) -> tuple[list[float], Any, float]:
+    """Return the seconds of each repeat, the last result, and the first call's seconds."""
+    first = 0.0
+    result = None
+    for number in range(warm):
+        synchronize()
+        started = time.monotonic()
+        result = call()
+        synchronize()
+        if number == 0:
+            first = time.monotonic() - started
+    seconds = []
+    for _ in range(repeats):
+        synchronize()
+        started = time.monotonic()
+        result = call()
+        synchronize()
+        seconds.append(time.monotonic() - started)
+    return seconds, result, first
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--tokenizer-dir", type=Path, required=True)
+    parser.add_argument("--prompts", type=int, default=512)
+    parser.add_argument("--prompt-tokens", type=int, default=128)
+    parser.add_argument("--new-tokens", type=int, default=48)
+    parser.add_argument("--one-new-tokens", type=int, default=128, help="at batch 1")
+    parser.add_argument("--identity-rows", type=int, default=64)
+    parser.add_argument("--skip-compiled", action="store_true")
+    parser.add_argument("--tiny", action="store_true")
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    figures: dict[str, Any] = {"machine": _machine(), "rows": []}
+
+    def add(name: str, tokens: int, seconds: list[float], first: float, **more: Any) -> None:
+        row = {
+            "variant": name,
+            "tokens_per_s": tokens / statistics.median(seconds),
+            "seconds": seconds,
+            "first_call_s": first,
+            "first_call_tokens_per_s": tokens / first,
+            **more,
+        }
+        figures["rows"].append(row)
+        print(json.dumps(row), flush=True)
+        if arguments.out:
+            arguments.out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+    with tempfile.TemporaryDirectory(prefix="generate-speed-") as folder:
+        base = Path(folder) / "base"
+        build_base(base, arguments.tokenizer_dir, TINY_SHAPE if arguments.tiny else QWEN_SHAPE)
+        generator = torch.Generator().manual_seed(0)
+        high = 600 if arguments.tiny else 150_000
+        prompts = torch.randint(
+            1000 if high > 1000 else 10,
+            high,
+            (arguments.prompts, arguments.prompt_tokens),
+            generator=generator,
+        ).tolist()
+        new, one_new = arguments.new_tokens, arguments.one_new_tokens
+        total = len(prompts) * new
+        model = load_base(
+            ModelConfig(
+                name_or_path=str(base),
+                quantization="none",
+                compute_dtype="bfloat16" if CUDA else "float32",
+            ),
+            purpose="generate",
+        )
+        model.generation_config.eos_token_id = None
+        best_stock = None
+        one = prompts[:1]
+        if CUDA and not arguments.skip_compiled:
+            seconds, _, first = timed(
+                lambda: stock(model, one, one_new, [], cache_implementation="static"), 3, warm=2
+            )
+            add("stock generate, bf16, batch 1, static cache, compiled", one_new, seconds, first)
+            torch._dynamo.reset()
+        for batch in (512,):
+
+            def all_stock(size: int = batch) -> list[list[int]]:
+                out = []
+                for start in range(0, len(prompts), size):
+                    out += stock(model, prompts[start : start + size], new, [])
+                return out
+
+            seconds, answers, first = timed(all_stock, 2)
+            best_stock = answers
+            add(f"stock generate, bf16, batch {batch}", total, seconds, first)
+        one = prompts[:1]
+        seconds, _, first = timed(lambda: stock(model, one, one_new, []), 2)
+        add("stock generate, bf16, batch 1", one_new, seconds, first)
+        if CUDA:
+            apply_liger(model)
+            fuse_query_key_value(model)
+
+        def packed(some: Any, which: list[list[int]], count: int) -> Any:
+            return decode_all_packed(
+                some, which, max_new_tokens=count, batch_size=len(which), stop_ids=[-1]
+            )
+
+        seconds, answers, first = timed(lambda: packed(model, prompts, new), 3)
+        equal = sum(a.token_ids == b for a, b in zip(answers, best_stock or [], strict=True))
+        add(
+            "this loop, bf16, batch 512, capture counted",
+            total,
+            seconds,
+            first,
+            equal_to_stock=equal,
+        )
+        for name, which, count in (("512", prompts, new), ("1", one, one_new)):
+            tokens = len(which) * count
+            slot = -(-(arguments.prompt_tokens + count) // 64) * 64
+            decoder = PackedDecoder(
+                model,
+                slots=len(which),
+                slot_tokens=slot,
+                max_new_tokens=count,
+                stop_ids=[-1],
+                graphs=CUDA,
+            )
+            seconds, _, first = timed(lambda d=decoder, w=which: d.decode(w), 5)
+            add(f"this loop, bf16, batch {name}, captured before", tokens, seconds, first)
+            del decoder
+        from peft import LoraConfig, get_peft_model
+
+        adapted = get_peft_model(
+            model,
+            LoraConfig(
+                r=16,
+                lora_alpha=16,
+                task_type="CAUSAL_LM",
+                target_modules=["q_proj", "k_proj", "v_proj", "o_proj"],
+            ),
+        )
+        adapted.requires_grad_(False)
+        adapted.eval()
+        fuse_lora_layers(adapted)
+        for name, which, count in (("512", prompts, new), ("1", one, one_new)):
+            seconds, _, first = timed(lambda w=which, c=count: packed(adapted, w, c), 2)
+            add(
+                f"this loop, adapter beside, batch {name}, capture counted",
+                len(which) * count,
+                seconds,
+                first,
+            )
+        figures["identity"] = check_identity(Path(folder) / "identity", arguments.identity_rows, 64)
+        print(json.dumps(figures["identity"]), flush=True)
+        if arguments.out:
+            arguments.out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    print("| variant | tokens/s | first call, tokens/s | runs |")
+    print("|---|---|---|---|")
+    for row in figures["rows"]:
+        print(
+            f"| {row['variant']} | {row['tokens_per_s']:,.0f} "
+            f"| {row['first_call_tokens_per_s']:,.0f} | {len(row['seconds'])} |"
+        )
+
+
+if __name__ == "__main__":
+    main()

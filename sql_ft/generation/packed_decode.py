@@ -1,0 +1,292 @@
+"""Greedy decoding on a GPU: no padding, no cache that grows, one launch a token.
+
+Prompts are processed end to end in flat passes, each row's keys and values into its own
+slot. Then every step is the same graph over tensors at fixed addresses: embed, layers,
+head, argmax, and the bookkeeping for the next step. The host looks only every few steps
+which rows have stopped; when half of them have, the rest go on in a graph of half the size.
+
+The tokens are those of `transformers`' ``generate(do_sample=False)`` row by row in float32;
+in bfloat16 a near-tie can fall the other way, as it does between any two batch sizes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from sql_ft.generation.greedy import Decoded
+from sql_ft.generation.kv_slots import KVSlots, PromptRows, StepRows
+from sql_ft.packed_attention import WholeRows, packed_attention_used
+
+_PROMPT_TOKENS = 16384
+_LOOK_EVERY = 8
+# Of the memory that is free once the model is loaded.
+_CACHE_SHARE = 0.6
+_SLOT_STEP = 64
+
+
+@dataclasses.dataclass(slots=True)
+class _State:
+    """One row a place: what a step reads and leaves for the next."""
+
+    tokens: torch.Tensor
+    positions: torch.Tensor
+    places: torch.Tensor
+    slot_starts: torch.Tensor
+    counts: torch.Tensor
+    stopped: torch.Tensor
+    out: torch.Tensor
+    step: torch.Tensor
+    query_starts: torch.Tensor
+
+    def fields(self) -> list[torch.Tensor]:
+        return [getattr(self, field.name) for field in dataclasses.fields(self)]
+
+    def load(self, other: _State) -> None:
+        for mine, theirs in zip(self.fields(), other.fields(), strict=True):
+            mine.copy_(theirs)
+
+    def kept(self, rows: torch.Tensor) -> _State:
+        """Return a state of some of the rows."""
+        starts = self.slot_starts.index_select(0, rows)
+        return _State(
+            tokens=self.tokens[rows],
+            positions=self.positions[rows],
+            places=self.places[rows],
+            slot_starts=torch.cat([starts, starts[-1:]]),
+            counts=self.counts[rows],
+            stopped=self.stopped[rows],
+            out=self.out[rows],
+            step=self.step.clone(),
+            query_starts=self.query_starts[: len(rows) + 1].clone(),
+        )
+
+
+class PackedDecoder:
+    """Decodes batches with one model as it is now; another adapter needs another decoder."""
+
+    def __init__(
+        self,
+        causal: Any,
+        *,
+        slots: int,
+        slot_tokens: int,
+        max_new_tokens: int,
+        stop_ids: Sequence[int],
+        graphs: bool,
+    ) -> None:
+        """Allocate the cache.
+
+        Args:
+            causal: Causal language model in evaluation mode, its adapter beside or merged.
+            slots: Rows decoded together at most.
+            slot_tokens: Tokens of the longest prompt with its answer.
+            max_new_tokens: Most tokens to generate per row.
+            stop_ids: Ids that end a row.
+            graphs: Capture and replay steps (GPU).
+        """
+        parameter = next(causal.parameters())
+        self.device = parameter.device
+        self._causal = causal
+        self._head = causal.get_output_embeddings()
+        dtype = self._head.weight.dtype
+        self._limit = max_new_tokens
+        self._stops = torch.tensor(list(stop_ids), dtype=torch.long, device=self.device)
+        self.cache = KVSlots(causal.config, slots, slot_tokens, dtype=dtype, device=self.device)
+        self._pool: Any = torch.cuda.MemPool() if graphs else None
+        self._graphs: dict[int, tuple[Any, _State]] = {}
+
+    def decode(self, prompts: Sequence[Sequence[int]]) -> list[Decoded]:
+        """Decode at most `slots` prompts."""
+        with torch.inference_mode(), packed_attention_used(self._causal):
+            state = self._read_prompts(prompts)
+            return self._continue(state, len(prompts))
+
+    def _continue(self, state: _State, count: int) -> list[Decoded]:
+        order = list(range(count))
+        finished: list[list[int] | None] = [None] * count
+        done = 1
+        running = state
+        while True:
+            stopped = running.stopped.tolist()
+            alive = [place for place, end in enumerate(stopped) if not end]
+            if not alive or done >= self._limit:
+                break
+            if len(alive) <= len(order) // 2:
+                self._collect(running, order, finished)
+                # An even half: few sizes of graph, whatever the rows do.
+                size = max(len(alive), len(order) // 2)
+                others = [place for place, end in enumerate(stopped) if end]
+                keep = sorted(alive + others[: size - len(alive)])
+                running = running.kept(torch.tensor(keep, device=self.device))
+                order = [order[place] for place in keep]
+            steps = min(_LOOK_EVERY, self._limit - done)
+            running = self._advance(running, steps)
+            done += steps
+        self._collect(running, order, finished)
+        return [self._cut(row) for row in finished if row is not None]
+
+    def _advance(self, state: _State, steps: int) -> _State:
+        """Do some steps; return the state, which lies in the graph's tensors from then on."""
+        rows = len(state.tokens)
+        if self._pool is None:
+            for _ in range(steps):
+                self._step(state)
+            return state
+        if rows not in self._graphs:
+            with torch.cuda.use_mem_pool(self._pool):
+                self._step(state)
+            steps -= 1
+            held = _State(*(tensor.clone() for tensor in state.fields()))
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, pool=self._pool.id):
+                self._step(held)
+            self._graphs[rows] = (graph, held)
+        graph, held = self._graphs[rows]
+        if held is not state:
+            held.load(state)
+        for _ in range(steps):
+            graph.replay()
+        return held
+
+    def _step(self, state: _State) -> None:
+        rows = StepRows(
+            self.cache, state.places, state.query_starts, state.slot_starts, state.counts
+        )
+        hidden = self._hidden(state.tokens, state.positions, rows)
+        self._choose(hidden, state)
+        state.positions.add_(1)
+        state.places.add_(1)
+        state.counts.add_(1)
+
+    def _choose(self, hidden: torch.Tensor, state: _State) -> None:
+        chosen = self._head(hidden).argmax(dim=-1)
+        state.tokens.copy_(chosen)
+        state.out.index_copy_(1, state.step, chosen[:, None])
+        state.stopped.logical_or_(torch.isin(chosen, self._stops))
+        state.step.add_(1)
+
+    def _hidden(self, ids: torch.Tensor, positions: torch.Tensor, rows: Any) -> torch.Tensor:
+        out: torch.Tensor = self._causal.base_model(
+            input_ids=ids[None],
+            position_ids=positions[None],
+            use_cache=False,
+            packed_rows=rows,
+        ).last_hidden_state[0]
+        return out
+
+    def _read_prompts(self, prompts: Sequence[Sequence[int]]) -> _State:
+        """Fill the slots and choose each row's first token."""
+        device, length = self.device, self.cache.slot_tokens
+        lasts = []
+        first = 0
+        while first < len(prompts):
+            end, tokens = first, 0
+            while end < len(prompts) and (
+                end == first or tokens + len(prompts[end]) <= _PROMPT_TOKENS
+            ):
+                tokens += len(prompts[end])
+                end += 1
+            lasts.append(self._read_some(prompts[first:end], first))
+            first = end
+        lengths = torch.tensor([len(p) for p in prompts])
+        starts = torch.arange(len(prompts) + 1) * length
+        state = _State(
+            tokens=torch.zeros(len(prompts), dtype=torch.long, device=device),
+            positions=lengths.to(device),
+            places=(starts[:-1] + lengths).to(device),
+            slot_starts=starts.int().to(device),
+            counts=(lengths + 1).int().to(device),
+            stopped=torch.zeros(len(prompts), dtype=torch.bool, device=device),
+            out=torch.zeros((len(prompts), self._limit), dtype=torch.long, device=device),
+            step=torch.zeros(1, dtype=torch.long, device=device),
+            query_starts=torch.arange(len(prompts) + 1, dtype=torch.int32, device=device),
+        )
+        self._choose(torch.cat(lasts), state)
+        return state
+
+    def _read_some(self, prompts: Sequence[Sequence[int]], first_slot: int) -> torch.Tensor:
+        lengths = tuple(len(p) for p in prompts)
+        sizes = torch.tensor(lengths)
+        ends = sizes.cumsum(0)
+        positions = torch.arange(int(ends[-1])) - (ends - sizes).repeat_interleave(sizes)
+        slots = torch.arange(first_slot, first_slot + len(prompts)).repeat_interleave(sizes)
+        boundaries = torch.cat([torch.zeros(1, dtype=torch.long), ends]).int()
+        rows = PromptRows(
+            self.cache,
+            WholeRows(boundaries.to(self.device), max(lengths), lengths),
+            (slots * self.cache.slot_tokens + positions).to(self.device),
+        )
+        ids = torch.tensor([token for prompt in prompts for token in prompt], device=self.device)
+        hidden = self._hidden(ids, positions.to(self.device), rows)
+        return hidden.index_select(0, (ends - 1).to(self.device))
+
+    @staticmethod
+    def _collect(state: _State, order: list[int], finished: list[list[int] | None]) -> None:
+        steps = int(state.step)
+        for index, row in zip(order, state.out[:, :steps].tolist(), strict=True):
+            finished[index] = row
+
+    def _cut(self, ids: list[int]) -> Decoded:
+        stops = set(self._stops.tolist())
+        for place, token in enumerate(ids):
+            if token in stops:
+                return Decoded(ids[: place + 1], "stop")
+        return Decoded(ids, "length")
+
+
+def decode_all_packed(
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    *,
+    max_new_tokens: int,
+    batch_size: int,
+    stop_ids: Sequence[int],
+    on_batch: Callable[[int], None] | None = None,
+    graphs: bool = True,
+) -> list[Decoded]:
+    """Decode every prompt, as `greedy.decode_all` does; results are in the order of `prompts`.
+
+    Args:
+        model: Causal language model or `peft.PeftModel`, in evaluation mode.
+        prompts: Token ids of each prompt.
+        max_new_tokens: Most tokens to generate per prompt.
+        batch_size: Prompts decoded together, fewer if the cache would not fit.
+        stop_ids: Ids that end a row.
+        on_batch: Called with the number of rows of each finished batch.
+        graphs: Capture and replay steps (GPU).
+    """
+    if not prompts:
+        return []
+    causal = model.get_base_model() if hasattr(model, "peft_config") else model
+    slot_tokens = -(-(max(map(len, prompts)) + max_new_tokens) // _SLOT_STEP) * _SLOT_STEP
+    slots = min(batch_size, len(prompts), _slots_that_fit(causal, slot_tokens))
+    decoder = PackedDecoder(
+        causal,
+        slots=slots,
+        slot_tokens=slot_tokens,
+        max_new_tokens=max_new_tokens,
+        stop_ids=stop_ids,
+        graphs=graphs and next(causal.parameters()).is_cuda,
+    )
+    order = sorted(range(len(prompts)), key=lambda i: (-len(prompts[i]), i))
+    decoded: list[Decoded | None] = [None] * len(prompts)
+    for first in range(0, len(order), slots):
+        indices = order[first : first + slots]
+        for index, row in zip(indices, decoder.decode([prompts[i] for i in indices]), strict=True):
+            decoded[index] = row
+        if on_batch is not None:
+            on_batch(len(indices))
+    return [row for row in decoded if row is not None]
+
+
+def _slots_that_fit(causal: Any, slot_tokens: int) -> int:
+    weight = causal.get_output_embeddings().weight
+    if not weight.is_cuda:
+        return 1 << 30
+    free, _ = torch.cuda.mem_get_info()
+    slot_bytes = slot_tokens * KVSlots.bytes_per_token(causal.config, weight.element_size())
+    return max(1, int(_CACHE_SHARE * free / slot_bytes))

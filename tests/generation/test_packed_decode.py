@@ -1,0 +1,124 @@
+"""Decoding over fixed slots against `transformers.generate`, on the CPU without graphs."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from small_training import make_samples, small_config
+
+from sql_ft.adapter_files import read_adapter_config
+from sql_ft.base_model import load_base, load_tokenizer, resolve_model, stop_ids
+from sql_ft.data.chat import encode_prompt
+from sql_ft.fused_layers import fuse_lora_layers, fuse_query_key_value
+from sql_ft.generation import packed_decode
+from sql_ft.generation.apply_adapter import ADAPTER_NAME, adapter_applied
+from sql_ft.generation.greedy import Decoded, decode_all
+from sql_ft.generation.packed_decode import decode_all_packed
+
+Loaded = tuple[Any, list[list[int]], list[int]]
+
+
+@pytest.fixture(scope="module")
+def loaded(base: Path) -> Loaded:
+    config = small_config(base)
+    tokenizer = load_tokenizer(config.model)
+    model = load_base(config.model, purpose="generate")
+    prompts = [encode_prompt(tokenizer, sample) for sample in make_samples(13)]
+    rows = decode_all(model, prompts, max_new_tokens=20, batch_size=13, stop_ids=[], pad_id=0)
+    counts = torch.bincount(torch.tensor([t for row in rows for t in row.token_ids[3:]]))
+    # Common tokens stop the rows of a random model at different steps.
+    return model, prompts, [*stop_ids(tokenizer), *counts.argsort(descending=True)[:3].tolist()]
+
+
+def _stock(model: Any, prompt: list[int], stops: list[int], limit: int) -> list[int]:
+    ids = torch.tensor([prompt])
+    output = model.generate(
+        input_ids=ids,
+        attention_mask=torch.ones_like(ids),
+        max_new_tokens=limit,
+        do_sample=False,
+        eos_token_id=stops,
+        pad_token_id=0,
+    )
+    return output[0, len(prompt) :].tolist()
+
+
+def _packed(loaded: Loaded, batch_size: int, **changes: Any) -> list[Decoded]:
+    model, prompts, stops = loaded
+    settings = {"max_new_tokens": 30, "stop_ids": stops, **changes}
+    return decode_all_packed(model, prompts, batch_size=batch_size, **settings)
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 13])
+def test_equals_stock_generate(loaded: Loaded, batch_size: int) -> None:
+    model, prompts, stops = loaded
+    rows = _packed(loaded, batch_size)
+    assert [r.token_ids for r in rows] == [_stock(model, p, stops, 30) for p in prompts]
+    assert {r.finish_reason for r in rows} == {"stop", "length"}
+
+
+@pytest.mark.parametrize("every", [1, 3, 100])
+def test_when_the_host_looks_changes_nothing(
+    loaded: Loaded, every: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = _packed(loaded, 13)
+    monkeypatch.setattr(packed_decode, "_LOOK_EVERY", every)
+    assert _packed(loaded, 13) == expected
+
+
+def test_prompts_read_in_several_passes(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = _packed(loaded, 13)
+    monkeypatch.setattr(packed_decode, "_PROMPT_TOKENS", 100)
+    assert _packed(loaded, 13) == expected
+
+
+def test_limits(loaded: Loaded) -> None:
+    for limit in (1, 2, 9):
+        rows = _packed(loaded, 13, max_new_tokens=limit)
+        assert max(len(row.token_ids) for row in rows) == limit
+    assert decode_all_packed(loaded[0], [], max_new_tokens=4, batch_size=4, stop_ids=[1]) == []
+
+
+def test_progress_and_order(loaded: Loaded) -> None:
+    model, prompts, stops = loaded
+    counted: list[int] = []
+    rows = _packed(loaded, 5, on_batch=counted.append)
+    assert counted == [5, 5, 3]
+    assert _packed((model, prompts[::-1], stops), 5) == rows[::-1]
+
+
+def test_the_model_is_as_before(loaded: Loaded) -> None:
+    _packed(loaded, 5)
+    assert loaded[0].config._attn_implementation == "sdpa"
+
+
+def test_one_product_for_query_key_and_value(loaded: Loaded) -> None:
+    model, prompts, stops = loaded
+    fused = copy.deepcopy(model)
+    assert fuse_query_key_value(fused) == 2
+    assert _packed((fused, prompts, stops), 13) == _packed(loaded, 13)
+    # Called alone, each projection still computes its own.
+    x = torch.randn(3, 64)
+    for name in ("v_proj", "q_proj", "k_proj"):
+        mine, theirs = (getattr(m.model.layers[0].self_attn, name) for m in (fused, model))
+        torch.testing.assert_close(mine(x), theirs(x))
+
+
+def test_an_adapter_beside_the_base(loaded: Loaded, base: Path, adapter: Path) -> None:
+    model, prompts, stops = loaded
+    fused = copy.deepcopy(model)
+    fuse_query_key_value(fused)
+    resolved = resolve_model(small_config(base).model)
+    assert read_adapter_config(adapter)["r"] == 4
+    with adapter_applied(model, adapter, base=resolved, merge=False) as armed:
+        expected = decode_all(
+            armed, prompts, max_new_tokens=30, batch_size=13, stop_ids=stops, pad_id=0
+        )
+    with adapter_applied(fused, adapter, base=resolved, merge=False) as armed:
+        assert fuse_lora_layers(armed, ADAPTER_NAME) == 8
+        got = decode_all_packed(armed, prompts, max_new_tokens=30, batch_size=13, stop_ids=stops)
+    assert got == expected != _packed(loaded, 13)
+    # Taken off again, the base answers.
+    assert _packed((fused, prompts, stops), 13) == _packed(loaded, 13)
