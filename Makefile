@@ -3,7 +3,7 @@
 #   PYTHON    interpreter used to create the virtual environment (3.11 or newer)
 #   VENV      where the environment lives
 #   PIP_ARGS  passed to every `pip install` (index, proxies, CPU-only torch: see README)
-#   ARGS      passed to `sql-ft run`
+#   ARGS      passed to `sql-ft run`, `up` and `down`
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -14,7 +14,7 @@ STAMP := $(VENV)/.installed
 CORE_VENV := $(VENV)-core
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types contracts core reproduce-write-up clean
+.PHONY: help install demo up down test check lint types contracts core reproduce-write-up clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -32,6 +32,12 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP) ## the whole chain on this machine: sample, train, register, evaluate, promote
 	@HF_HUB_OFFLINE=1 $(BIN)/sql-ft run --config deployments/configs/tiny.yaml $(ARGS)
+
+up: $(STAMP) ## start Prefect, MLflow and a worker on this machine; apply the deployments
+	@$(BIN)/sql-ft up $(ARGS)
+
+down: $(STAMP) ## stop exactly what `make up` started
+	@$(BIN)/sql-ft down $(ARGS)
 
 test: $(STAMP) ## the test suite
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest $(ARGS)

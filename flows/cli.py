@@ -29,6 +29,8 @@ from flows.logging_setup import (
 from flows.options import ConfigOption, SetOption, VerboseOption
 from flows.score_command import score
 from flows.show_command import show
+from flows.stack_command import deploy, down, up
+from flows.status_command import status
 from flows.versions_command import versions
 from sql_ft.config import RunConfig, load_config
 from sql_ft.errors import SqlFtError
@@ -44,7 +46,8 @@ app = typer.Typer(
 
 app.command()(evaluate)
 app.add_typer(evalset_app)
-for _command in (versions, show, diff, score, promote, rollback, history, export):
+_COMMANDS = (versions, show, diff, score, promote, rollback, history, export)
+for _command in (*_COMMANDS, up, down, deploy, status):
     app.command()(_command)
 
 

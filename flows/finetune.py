@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow
+from prefect import State, flow
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from flows.approval import ask_for_approval, check_approval_possible
 from flows.interruption import tell_if_interrupted
-from sql_ft.config import RunConfig
+from flows.parameters import Overrides
+from sql_ft.config import RunConfig, override_config
 from sql_ft.errors import TrackingError
 from sql_ft.tracking.fitting import flatten_params
 from sql_ft.tracking.runs import start_run
 from sql_ft.tracking.store import prepare_store
+from tasks.announce import announce_decision, announce_failure
 from tasks.evaluate import (
     CANDIDATE,
     CHAMPION,
@@ -36,6 +38,7 @@ from tasks.serve_check import check_champion, check_served
 from tasks.stage_state import is_complete
 from tasks.stage_times import StageClock
 from tasks.train import train_adapter, training_key
+from tasks.unchanged import find_unchanged, inputs_key, nothing_new, remember_inputs
 
 #: How often a candidate is compared again because another run moved the champion.
 MAX_COMPARISONS = 3
@@ -46,21 +49,37 @@ def name_run() -> str:
     config = flow_run.parameters.get("config") or RunConfig()
     if not isinstance(config, RunConfig):
         config = RunConfig.model_validate(config)
+    config = override_config(config, flow_run.parameters.get("overrides") or ())
     return f"{config.name}-{config.data.source}-{config.data.train_rows}-r{config.train.lora_r}"
 
 
-@flow(name="finetune", flow_run_name=name_run, log_prints=False)
-def finetune(config: RunConfig = RunConfig()) -> dict[str, Any]:
+@flow(
+    name="finetune",
+    flow_run_name=name_run,
+    log_prints=False,
+    on_failure=[announce_failure],
+    on_crashed=[announce_failure],
+)
+def finetune(
+    config: RunConfig = RunConfig(), overrides: Overrides = (), force: bool = False
+) -> dict[str, Any] | State[Any]:
     """Retrain the adapter, judge it by execution, promote it on evidence.
 
     Args:
         config: Everything a run needs; see `sql_ft.config`.
+        overrides: Single settings over `config`, e.g. `train.lora_r=32`.
+        force: Run even if data, settings, code and base are those of a version that exists.
 
     Returns:
-        What happened, JSON-sized: decision, versions, figures of every arm, paths.
+        What happened, JSON-sized: decision, versions, figures of every arm, paths; a
+        completed state named `NothingNew` if there was nothing to do.
     """
     logger = get_run_logger()
+    config = override_config(config, overrides)
     check_approval_possible(config)
+    inputs = inputs_key(config)
+    if not force and (known := find_unchanged(config, inputs)) is not None:
+        return nothing_new(config, known)
     store = prepare_store(config.resolved_tracking_uri, config.state_path)
     with start_run(
         store,
@@ -99,8 +118,10 @@ def finetune(config: RunConfig = RunConfig()) -> dict[str, Any]:
         outcome.update(
             run_id=run.run_id, base=base, dataset=dataset, adapter=adapter, version=version
         )
+        announce_decision(config, outcome)
         outcome["stage_times_s"] = clock.times_s
         outcome["report"] = publish_report(config, run.run_id, outcome)
+        remember_inputs(config, version, inputs)
     return outcome
 
 
@@ -155,5 +176,10 @@ def _judge(
 
 
 def run_finetune(config: RunConfig) -> dict[str, Any]:
-    """Run the flow in this process and return its outcome."""
-    return finetune(config)
+    """Run the flow in this process and return its outcome.
+
+    Whoever types the command wants to see the figures, so nothing is skipped.
+    """
+    outcome = finetune(config, force=True)
+    assert isinstance(outcome, dict)  # only an unforced run has nothing new
+    return outcome

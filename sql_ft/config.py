@@ -48,7 +48,9 @@ class DataConfig(Section):
         "bundled", description="bundled sample, a hub dataset, or a local file"
     )
     path: str | None = Field(
-        None, description="json, jsonl, csv or parquet file (source: file); .gz is read too"
+        None,
+        description="json, jsonl, csv or parquet file, or a growing folder of them (source: "
+        "file); .gz is read too",
     )
     hub_id: str = Field("b-mc2/sql-create-context", description="dataset on the hub")
     hub_revision: str = Field(
@@ -81,6 +83,12 @@ class DataConfig(Section):
         None,
         description="file that remembers which group is on which side; "
         "default: one per dataset under state_dir",
+    )
+    renew_evaluation_after_groups: int = Field(
+        0,
+        ge=0,
+        description="draw the evaluation questions anew once this many new schema groups wait "
+        "on the evaluation side; 0: never",
     )
     max_length: int = Field(
         512, ge=32, le=131072, description="prompt + answer in tokens; longer rows are left out"
@@ -286,6 +294,18 @@ def load_config(path: Path | None = None, overrides: Iterable[str] = ()) -> RunC
         if loaded is not None and not isinstance(loaded, dict):
             raise ConfigError(f"{path} holds a {type(loaded).__name__}", expected="a mapping")
         values = loaded or {}
+    for override in overrides:
+        _apply_override(values, override)
+    return parse_config(values)
+
+
+def override_config(config: RunConfig, overrides: Iterable[str]) -> RunConfig:
+    """Return `config` with ``section.key=value`` overrides, as `load_config` applies them.
+
+    Raises:
+        ConfigError: Every problem at once, each with the dotted setting name.
+    """
+    values = config.model_dump(mode="json")
     for override in overrides:
         _apply_override(values, override)
     return parse_config(values)

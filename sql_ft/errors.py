@@ -138,3 +138,9 @@ def _rebuild_translation(
     message: str, setting: str | None, expected: str | None, status: str
 ) -> SqlTranslationError:
     return SqlTranslationError(message, setting=setting, expected=expected, status=status)
+
+
+class StackError(SqlFtError):
+    """A server or worker of the local stack did not start, answer or stop."""
+
+    exit_code = 8

@@ -6,15 +6,18 @@ import hashlib
 from pathlib import Path
 
 from sql_ft.config import DataConfig, RunConfig
-from sql_ft.data.hub import is_commit
+from sql_ft.data.folder import data_files
+from sql_ft.data.frozen_questions import frozen_path
+from sql_ft.data.hub import is_commit, resolve_commit
 from sql_ft.data.manifest import manifest_path
 from sql_ft.errors import DataError
 
 
-def source_fingerprint(config: DataConfig) -> str | None:
+def source_fingerprint(config: DataConfig, *, resolve_branch: bool = False) -> str | None:
     """Return a text that changes whenever the source's rows may have changed.
 
-    None for a hub branch: only the hub knows where it points now.
+    None for a hub branch: only the hub knows where it points now. With `resolve_branch` it
+    is asked, and None means that it did not answer.
 
     Raises:
         DataError: The local file is missing or unreadable.
@@ -27,13 +30,18 @@ def source_fingerprint(config: DataConfig) -> str | None:
             digest.update(file.read_bytes())
         return f"bundled:{digest.hexdigest()}"
     if config.source == "hub":
+        revision: str | None = config.hub_revision
         if not is_commit(config.hub_revision):
-            return None
-        return f"hub:{config.hub_id}@{config.hub_revision}"
+            revision = resolve_commit(config) if resolve_branch else None
+        return f"hub:{config.hub_id}@{revision}" if revision else None
     path = Path(str(config.path)).expanduser()
+    files = data_files(path)
     try:
-        with path.open("rb") as stream:
-            return f"file:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
+        digests = []
+        for file in files:
+            with file.open("rb") as stream:
+                digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
+        return f"file:{'+'.join(digests)}"
     except FileNotFoundError:
         raise DataError(
             f"no file at {path}", setting="data.path", expected="an existing file"
@@ -45,10 +53,13 @@ def source_fingerprint(config: DataConfig) -> str | None:
 
 
 def manifest_digest(config: RunConfig) -> str:
-    """SHA-256 of the manifest file that `config` uses; "" while there is none."""
+    """SHA-256 of the manifest and the frozen questions; "" while there is no manifest."""
     path = manifest_path(config)
+    frozen = frozen_path(config)
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = hashlib.sha256(path.read_bytes())
+        digest.update(frozen.read_bytes() if frozen.is_file() else b"")
+        return digest.hexdigest()
     except FileNotFoundError:
         return ""
     except OSError as error:

@@ -40,7 +40,7 @@ def load_hub_rows(config: DataConfig) -> tuple[list[dict[str, Any]], str]:
         ) from error
     revision = config.hub_revision
     if not is_commit(revision):
-        revision = _resolve_commit(config) or revision
+        revision = resolve_commit(config) or revision
     try:
         dataset = datasets.load_dataset(config.hub_id, revision=revision, split="train")
     # The hub's client, its HTTP library and the dataset builder share no base class.
@@ -71,7 +71,7 @@ def load_hub_rows(config: DataConfig) -> tuple[list[dict[str, Any]], str]:
     return rows, revision
 
 
-def _resolve_commit(config: DataConfig) -> str | None:
+def resolve_commit(config: DataConfig) -> str | None:
     """Ask the hub for the commit of the branch; None if it cannot be asked."""
     import huggingface_hub
 

@@ -14,6 +14,15 @@ from typing import Any
 
 from sql_ft.config import DataConfig, RunConfig
 from sql_ft.data.chat import encode_examples
+from sql_ft.data.frozen_questions import (
+    REPEATS_QUESTION,
+    FrozenQuestions,
+    choose_questions,
+    frozen_path,
+    load_frozen,
+    save_frozen,
+    without_repeats,
+)
 from sql_ft.data.manifest import load_manifest, manifest_path, split_settings
 from sql_ft.data.overlap import measure_overlap
 from sql_ft.data.row_checks import has_group_column
@@ -99,13 +108,22 @@ def prepare_dataset(
     manifest.tables = grouped.tables
     split = split_samples(grouped, data, manifest)
 
+    # With sample_then_split the questions follow from the training sample, drawn anew.
+    freezes = data.sampling == "split_then_sample"
+    frozen = load_frozen(frozen_path(config)) if freezes else None
+    questions = choose_questions(frozen, split.eval, data.renew_evaluation_after_groups)
+    train_pool = split.train if questions.renewed else without_repeats(split.train, questions.pool)
+    repeats = len(split.train) - len(train_pool)
+
     wanted = data.train_rows + data.eval_rows
     report = progress or (lambda done, total: None)
-    train = _draw(tokenizer, split.train, data.train_rows, data, lambda n: report(n, wanted))
-    _require_rows("training", train, split.train, data)
+    train = _draw(tokenizer, train_pool, data.train_rows, data, lambda n: report(n, wanted))
+    _require_rows("training", train, train_pool, data)
     base = data.train_rows
-    held = _draw(tokenizer, split.eval, data.eval_rows, data, lambda n: report(base + n, wanted))
-    _require_rows("evaluation", held, split.eval, data)
+    held = _draw(
+        tokenizer, questions.pool, data.eval_rows, data, lambda n: report(base + n, wanted)
+    )
+    _require_rows("evaluation", held, questions.pool, data)
     report(wanted, wanted)
     for name, draw, asked in (
         ("training", train, data.train_rows),
@@ -146,9 +164,13 @@ def prepare_dataset(
             "eval_groups": len({s.schema_group for s in held.rows}),
         },
         "left_out": {
-            "before_drawing": split.left_out,
+            "before_drawing": split.left_out | ({REPEATS_QUESTION: repeats} if repeats else {}),
             "train": dict(sorted(train.left_out.items())),
             "eval": dict(sorted(held.left_out.items())),
+        },
+        "questions": {
+            "generation": questions.generation,
+            "waiting_groups": questions.waiting_groups,
         },
         "max_length": data.max_length,
         "token_lengths": {"train": _length_profile(train), "eval": _length_profile(held)},
@@ -157,6 +179,11 @@ def prepare_dataset(
     _write_json(out_dir / "profile.json", profile)
     # Last: a preparation that failed must not pin any assignment.
     manifest.save(path)
+    if freezes and questions.renewed:
+        groups = frozenset(sample.schema_group for sample in split.eval)
+        save_frozen(
+            frozen_path(config), FrozenQuestions(questions.generation, groups, tuple(held.rows))
+        )
     _log_profile(profile)
     return PreparedDataset(
         train_path=str(out_dir / "train.jsonl"),

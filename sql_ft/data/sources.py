@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from sql_ft.config import DataConfig
+from sql_ft.data.folder import read_path
 from sql_ft.data.hub import load_hub_rows
-from sql_ft.data.local_files import read_file
 from sql_ft.data.row_checks import check_rows
 
 
@@ -55,7 +55,7 @@ def load_rows(config: DataConfig) -> LoadedRows:
         origin, place, setting = f"hub:{config.hub_id}", config.hub_id, "data.hub_id"
     else:
         path = Path(str(config.path)).expanduser()
-        rows = read_file(path)
+        rows = read_path(path)
         origin, place, setting = f"file:{path.name}", str(path), "data.path"
     check_rows(rows, config, place=place, setting=setting)
     digest = digest_rows(rows)

@@ -1,0 +1,1 @@
+"""The local stack: a Prefect server, an MLflow server and a worker, as plain processes."""
