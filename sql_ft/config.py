@@ -30,6 +30,7 @@ __all__ = [
     "TrackingConfig",
     "TrainConfig",
     "load_config",
+    "override_config",
     "parse_config",
 ]
 
