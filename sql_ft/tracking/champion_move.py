@@ -137,12 +137,13 @@ def _restore_previous(store: Store, name: str, previous: str | None) -> None:
 def finish_move(store: Store, name: str, move: dict[str, Any]) -> None:
     """Mark the move done and write the model's page; what is live does not depend on it."""
     try:
-        write_move(store, name, {**move, "state": "done"})
         model = read_model(store, name)
         if model is not None:
             text = describe_model(model, list_versions(store, name))
             with tracking_errors(f"cannot describe {name!r}", store):
                 store.client().update_registered_model(name, text)
+        # Last: as long as the move is not done, the next operation does both again.
+        write_move(store, name, {**move, "state": "done"})
     except TrackingError as error:
         logger.warning("the page of %s was not written: %s", name, error)
 
