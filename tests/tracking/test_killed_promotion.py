@@ -80,4 +80,4 @@ def choose(writes: list[str]) -> list[int]:
     counts = collections.Counter(w for w in writes)
     assert counts["set_registered_model_alias"] == 3, "candidate, previous, champion"
     alias = max(i for i, w in enumerate(writes) if w == "set_registered_model_alias")
-    return sorted(chosen | {alias, alias - 1, alias + 1})
+    return sorted(chosen | {alias + offset for offset in (-1, 0, 1, 2)})
