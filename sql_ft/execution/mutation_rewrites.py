@@ -172,7 +172,9 @@ def _joiner(table: str, column: str, alias: str, own: str) -> Change:
     def change(select: exp.Expr) -> None:
         # Behind one name of its own, so that no name of the query becomes ambiguous.
         shown = exp.alias_(exp.column(column, quoted=True), "_key", quoted=True)
-        inner = exp.Select(expressions=[shown]).from_(exp.to_table(table, quoted=True))
+        # Not `to_table`: it would parse the name, and a name may hold a dot or a blank.
+        origin = exp.Table(this=exp.to_identifier(table, quoted=True))
+        inner = exp.Select(expressions=[shown]).from_(origin)
         _join(select, inner, exp.column(own, table=alias, quoted=True))
 
     return change

@@ -6,6 +6,7 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
+from sqlglot import exp
 
 from sql_ft.execution.databases import build_report
 from sql_ft.execution.dialect import parse_query
@@ -82,6 +83,17 @@ def test_joins_that_a_query_does_not_need():
     # owner_id may be NULL, so the parent can be missing; vet_id may not.
     found = mutants("SELECT age FROM dog", "rewrite:join_added")
     assert [len(run(sql)) for sql in found] == [4]
+
+
+def test_the_name_of_an_added_table_is_taken_as_it_is():
+    schema = parse_schema(
+        "CREATE TABLE owner (id INT PRIMARY KEY, name TEXT);"
+        'CREATE TABLE "a.b c" (o INT REFERENCES owner (id))'
+    )
+    tree = parse_query("SELECT name FROM owner", schema)
+    (sql,) = [m.sql for m in generate_mutants(tree, schema) if m.name == "rewrite:join_added"]
+    tables = parse_query(sql, schema).find_all(exp.Table)
+    assert {(table.name, table.db) for table in tables} == {("owner", ""), ("a.b c", "")}
 
 
 @pytest.mark.parametrize(
