@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 from sql_ft.config import RunConfig
 from sql_ft.data.manifest import manifest_path
+from sql_ft.data.state_file import write_state_file
 from sql_ft.errors import DataError
 from sql_ft.records import Sample, content_hash
 
@@ -141,18 +141,4 @@ def save_frozen(path: Path, questions: FrozenQuestions) -> None:
         "groups": sorted(questions.groups),
         "questions": [sample.to_dict() for sample in questions.questions],
     }
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf-8") as stream:
-            json.dump(content, stream, ensure_ascii=False, indent=1, sort_keys=True)
-            stream.write("\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
-    except OSError as error:
-        raise DataError(
-            f"cannot write the frozen questions {path}: {error.strerror or error}",
-            setting=_SETTING,
-            expected="a path that can be written",
-        ) from error
+    write_state_file(path, content, what="the frozen questions", setting=_SETTING)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from sql_ft.config import DataConfig, RunConfig
+from sql_ft.data.state_file import write_state_file
 from sql_ft.errors import DataError
 from sql_ft.records import content_hash
 
@@ -68,21 +68,7 @@ class Manifest:
             "values": self.values,
             "tables": self.tables,
         }
-        partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with partial.open("w", encoding="utf-8") as stream:
-                json.dump(content, stream, ensure_ascii=False, indent=1, sort_keys=True)
-                stream.write("\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-            partial.replace(path)
-        except OSError as error:
-            raise DataError(
-                f"cannot write the manifest {path}: {error.strerror or error}",
-                setting=_SETTING,
-                expected="a path that can be written",
-            ) from error
+        write_state_file(path, content, what="the manifest", setting=_SETTING)
 
 
 def hash_side(seed: int, kind: str, name: str, eval_share: float) -> Side:

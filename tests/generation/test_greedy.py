@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from small_training import make_samples, small_config
+from stock_generate import generate_stock
 
 from sql_ft.base_model import load_base, load_tokenizer, stop_ids
 from sql_ft.data.chat import encode_prompt
@@ -33,19 +34,6 @@ def _frequent(model: Any, prompts: list[list[int]]) -> list[int]:
     return counts.argsort(descending=True)[:3].tolist()
 
 
-def _stock(model: Any, prompt: list[int], stops: list[int], limit: int) -> list[int]:
-    ids = torch.tensor([prompt])
-    output = model.generate(
-        input_ids=ids,
-        attention_mask=torch.ones_like(ids),
-        max_new_tokens=limit,
-        do_sample=False,
-        eos_token_id=stops,
-        pad_token_id=0,
-    )
-    return output[0, len(prompt) :].tolist()
-
-
 def _decode(loaded: Loaded, batch_size: int, **changes: Any) -> list[Decoded]:
     model, prompts, stops = loaded
     settings = {"max_new_tokens": 20, "stop_ids": stops, "pad_id": 0, **changes}
@@ -55,7 +43,7 @@ def _decode(loaded: Loaded, batch_size: int, **changes: Any) -> list[Decoded]:
 def test_equals_stock_generate(loaded: Loaded) -> None:
     model, prompts, stops = loaded
     rows = _decode(loaded, batch_size=4)
-    assert [r.token_ids for r in rows] == [_stock(model, p, stops, 20) for p in prompts]
+    assert [r.token_ids for r in rows] == [generate_stock(model, p, stops, 20) for p in prompts]
     reasons = {r.finish_reason for r in rows}
     assert reasons == {"stop", "length"}, "the case should show both ends"
     for row in rows:
@@ -83,7 +71,7 @@ def test_sharing_the_beginning_changes_nothing(
     model, prompts, stops = loaded
     monkeypatch.setattr(greedy, "_MIN_SHARED", 10_000)
     expected = _decode(loaded, 4)
-    assert [r.token_ids for r in expected] == [_stock(model, p, stops, 20) for p in prompts]
+    assert [r.token_ids for r in expected] == [generate_stock(model, p, stops, 20) for p in prompts]
     monkeypatch.setattr(greedy, "_MIN_SHARED", 1)
     assert greedy._shared_prefix(prompts) > 5
     assert _decode(loaded, 4) == _decode(loaded, 11) == expected

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from small_training import make_samples, small_config
+from stock_generate import generate_stock
 
 from sql_ft.adapter_files import read_adapter_config
 from sql_ft.base_model import load_base, load_tokenizer, resolve_model, stop_ids
@@ -32,19 +33,6 @@ def loaded(base: Path) -> Loaded:
     return model, prompts, [*stop_ids(tokenizer), *counts.argsort(descending=True)[:3].tolist()]
 
 
-def _stock(model: Any, prompt: list[int], stops: list[int], limit: int) -> list[int]:
-    ids = torch.tensor([prompt])
-    output = model.generate(
-        input_ids=ids,
-        attention_mask=torch.ones_like(ids),
-        max_new_tokens=limit,
-        do_sample=False,
-        eos_token_id=stops,
-        pad_token_id=0,
-    )
-    return output[0, len(prompt) :].tolist()
-
-
 def _packed(loaded: Loaded, batch_size: int, **changes: Any) -> list[Decoded]:
     model, prompts, stops = loaded
     settings = {"max_new_tokens": 30, "stop_ids": stops, **changes}
@@ -55,7 +43,7 @@ def _packed(loaded: Loaded, batch_size: int, **changes: Any) -> list[Decoded]:
 def test_equals_stock_generate(loaded: Loaded, batch_size: int) -> None:
     model, prompts, stops = loaded
     rows = _packed(loaded, batch_size)
-    assert [r.token_ids for r in rows] == [_stock(model, p, stops, 30) for p in prompts]
+    assert [r.token_ids for r in rows] == [generate_stock(model, p, stops, 30) for p in prompts]
     assert {r.finish_reason for r in rows} == {"stop", "length"}
 
 
