@@ -1,6 +1,8 @@
 """Registered models for tests: versions without files, decisions, verdicts."""
 
 from sql_ft.records import Check, Decision, Outcome, Verdict
+from sql_ft.tracking.promotion import set_champion
+from sql_ft.tracking.scores import record_scores
 from sql_ft.tracking.store import Store
 
 
@@ -71,3 +73,28 @@ def make_verdicts(outcomes: str) -> list[Verdict]:
 
 
 QUESTIONS = {f"s{number}": f"Question {number}?" for number in range(100)}
+
+
+def score_and_promote(
+    store: Store,
+    name: str,
+    version: str,
+    run_id: str,
+    *,
+    outcomes: str,
+    reason: str,
+    before: str | None,
+) -> None:
+    """Log a version's verdicts and make it the champion after `before`."""
+    record_scores(
+        store,
+        name,
+        version,
+        make_verdicts(outcomes),
+        QUESTIONS,
+        evaluation_set_hash="a" * 64,
+        evaluator_hash="v1",
+        run_id=run_id,
+    )
+    decision = make_decision(True, reason, against=before or "")
+    set_champion(store, name, version, decision, expected_champion=before, run_id=run_id)

@@ -7,14 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from registered_versions import QUESTIONS, make_decision, make_verdicts, make_versions
+from registered_versions import (
+    make_decision,
+    make_versions,
+    score_and_promote,
+)
 from typer.testing import CliRunner
 
 from flows.cli import app, report_error
 from sql_ft.errors import SqlFtError
-from sql_ft.tracking.promotion import record_decision, set_champion
+from sql_ft.tracking.promotion import record_decision
 from sql_ft.tracking.runs import start_run
-from sql_ft.tracking.scores import record_scores
 from sql_ft.tracking.store import Store, prepare_store
 from sql_ft.tracking.versions import aliases_of
 
@@ -33,23 +36,14 @@ def fill(store: Store, name: str) -> str:
         run.log_text("<html></html>", "report/page.html")
         first, second, third = make_versions(store, run.run_id, name)
         for version, before, outcomes in ((first, None, "ccww"), (second, first, "cwcc")):
-            record_scores(
+            score_and_promote(
                 store,
                 name,
                 version,
-                make_verdicts(outcomes),
-                QUESTIONS,
-                evaluation_set_hash="a" * 64,
-                evaluator_hash="v1",
-                run_id=run.run_id,
-            )
-            set_champion(
-                store,
-                name,
-                version,
-                make_decision(True, f"promoted: version {version} is good", against=before or ""),
-                expected_champion=before,
-                run_id=run.run_id,
+                run.run_id,
+                outcomes=outcomes,
+                reason=f"promoted: version {version} is good",
+                before=before,
             )
         refusal = make_decision(False, f"kept v{second}: no better", against=second)
         record_decision(store, name, third, refusal, run_id=run.run_id)

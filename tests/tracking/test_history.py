@@ -1,15 +1,18 @@
 import duckdb
 import pytest
-from registered_versions import QUESTIONS, make_decision, make_verdicts, make_versions
+from registered_versions import (
+    make_decision,
+    make_versions,
+    score_and_promote,
+)
 
 from sql_ft.errors import ConfigError, TrackingError
 from sql_ft.tracking import history as module
 from sql_ft.tracking.history import FILE, query_history, refresh_history
 from sql_ft.tracking.history_tables import TABLES
 from sql_ft.tracking.lifecycle import roll_back
-from sql_ft.tracking.promotion import record_decision, set_champion
+from sql_ft.tracking.promotion import record_decision
 from sql_ft.tracking.runs import start_run
-from sql_ft.tracking.scores import record_scores
 from sql_ft.tracking.store import Store
 
 EXPERIMENT = "history"
@@ -24,23 +27,14 @@ def filled(store: Store) -> tuple[str, str, str]:
         run.log_metrics({"candidate/execution_accuracy": 0.5}, step=2)
         first, second = make_versions(store, run.run_id, name, 2)
         for version, before in ((first, None), (second, first)):
-            record_scores(
+            score_and_promote(
                 store,
                 name,
                 version,
-                make_verdicts("cw"),
-                QUESTIONS,
-                evaluation_set_hash="a" * 64,
-                evaluator_hash="v1",
-                run_id=run.run_id,
-            )
-            set_champion(
-                store,
-                name,
-                version,
-                make_decision(True, f"version {version}", against=before or ""),
-                expected_champion=before,
-                run_id=run.run_id,
+                run.run_id,
+                outcomes="cw",
+                reason=f"version {version}",
+                before=before,
             )
     roll_back(store, name, reason="slow", experiment=EXPERIMENT)
     return name, first, second
