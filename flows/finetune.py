@@ -86,7 +86,7 @@ def finetune(
         config.tracking.experiment,
         name=name_run(),
         key=config.hash,
-        params=flatten_params(config.model_dump(mode="json")),
+        params=flatten_params(config.model_dump(mode="json", exclude={"sweep", "retention"})),
         tags={"sql_ft.config_hash": config.hash, "prefect.flow_run_id": str(flow_run.id or "")},
     ) as run:
         logger.info("MLflow run %s in %s", run.run_id, store.label)

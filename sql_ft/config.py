@@ -16,7 +16,9 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from sql_ft.config_promotion import PromotionConfig
+from sql_ft.config_retention import RetentionConfig
 from sql_ft.config_section import AutoOrOff, Section, Share
+from sql_ft.config_sweep import SweepConfig
 from sql_ft.errors import ConfigError
 from sql_ft.records import content_hash
 
@@ -26,7 +28,9 @@ __all__ = [
     "GenerationConfig",
     "ModelConfig",
     "PromotionConfig",
+    "RetentionConfig",
     "RunConfig",
+    "SweepConfig",
     "TrackingConfig",
     "TrainConfig",
     "load_config",
@@ -250,12 +254,17 @@ class RunConfig(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
     promotion: PromotionConfig = PromotionConfig()
     tracking: TrackingConfig = TrackingConfig()
+    sweep: SweepConfig = SweepConfig()
+    retention: RetentionConfig = RetentionConfig()
 
     @property
     def hash(self) -> str:
-        """Content hash of the settings that can change a result (not `state_dir`)."""
-        values = self.model_dump(mode="json")
-        values.pop("state_dir")
+        """Content hash of the settings that can change a result of one run.
+
+        Not `state_dir`, not what is pruned, and not what a sweep varies: a child is the run
+        that its own settings say.
+        """
+        values = self.model_dump(mode="json", exclude={"state_dir", "sweep", "retention"})
         values["tracking"].pop("tracking_uri")
         return content_hash(values)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sql_ft.config import DataConfig, RunConfig
+from sql_ft.config import DataConfig, RunConfig, SweepConfig
 from sql_ft.data.chat import encode_examples
 from sql_ft.data.frozen_questions import (
     REPEATS_QUESTION,
@@ -29,6 +29,7 @@ from sql_ft.data.row_checks import has_group_column
 from sql_ft.data.samples import group_samples
 from sql_ft.data.sources import load_rows
 from sql_ft.data.split import split_samples
+from sql_ft.data.validation import HeldOut, hold_out_validation
 from sql_ft.errors import DataError
 from sql_ft.records import Sample, write_jsonl
 
@@ -51,6 +52,9 @@ class PreparedDataset:
         eval_hash: SHA-256 of `eval.jsonl`.
         profile: What `profile.json` holds: source, counts, rows left out by reason,
             token lengths, overlap.
+        validation_path: `Sample` records held out of training to choose settings on; "" if
+            none were asked for.
+        validation_hash: SHA-256 of `validation.jsonl`; "" likewise.
     """
 
     train_path: str
@@ -59,6 +63,8 @@ class PreparedDataset:
     train_hash: str
     eval_hash: str
     profile: dict[str, Any]
+    validation_path: str = ""
+    validation_hash: str = ""
 
 
 @dataclass(slots=True)
@@ -80,6 +86,8 @@ def prepare_dataset(
     tokenizer: Any,
     out_dir: Path,
     progress: Callable[[int, int], None] | None = None,
+    *,
+    hold_out: SweepConfig | None = None,
 ) -> PreparedDataset:
     """Load, group, split, draw and write the rows of one run.
 
@@ -92,7 +100,9 @@ def prepare_dataset(
         config: `config.data` is used, and `config.state_path` for the default manifest.
         tokenizer: The base model's tokenizer, with a chat template.
         out_dir: Receives ``train.jsonl``, ``eval.jsonl`` and ``profile.json``.
-        progress: Called with rows drawn so far and rows wanted, both sides together.
+        progress: Called with rows drawn so far and rows wanted, all sides together.
+        hold_out: Also write ``validation.jsonl``: rows of the training side that no training
+            row shares a group with, the same for every `train_rows`.
 
     Raises:
         DataError: The source is unusable (see `sources.load_rows`), the manifest is
@@ -114,8 +124,13 @@ def prepare_dataset(
     questions = choose_questions(frozen, split.eval, data.renew_evaluation_after_groups)
     train_pool = split.train if questions.renewed else without_repeats(split.train, questions.pool)
     repeats = len(split.train) - len(train_pool)
+    held_out = HeldOut(train_pool, [], {})
+    if hold_out is not None:
+        held_out = hold_out_validation(train_pool, data, hold_out)
+        train_pool = held_out.train
 
-    wanted = data.train_rows + data.eval_rows
+    validation_rows = hold_out.validation_rows if hold_out is not None else 0
+    wanted = data.train_rows + data.eval_rows + validation_rows
     report = progress or (lambda done, total: None)
     train = _draw(tokenizer, train_pool, data.train_rows, data, lambda n: report(n, wanted))
     _require_rows("training", train, train_pool, data)
@@ -124,10 +139,17 @@ def prepare_dataset(
         tokenizer, questions.pool, data.eval_rows, data, lambda n: report(base + n, wanted)
     )
     _require_rows("evaluation", held, questions.pool, data)
+    base += data.eval_rows
+    chosen_on = _draw(
+        tokenizer, held_out.validation, validation_rows, data, lambda n: report(base + n, wanted)
+    )
+    if hold_out is not None:
+        _require_rows("validation", chosen_on, held_out.validation, data)
     report(wanted, wanted)
     for name, draw, asked in (
         ("training", train, data.train_rows),
         ("evaluation", held, data.eval_rows),
+        ("validation", chosen_on, validation_rows),
     ):
         if len(draw.rows) < asked:
             logger.warning(
@@ -140,6 +162,10 @@ def prepare_dataset(
     out_dir.mkdir(parents=True, exist_ok=True)
     train_hash = write_jsonl(out_dir / "train.jsonl", train.rows)
     eval_hash = write_jsonl(out_dir / "eval.jsonl", held.rows)
+    validation_path, validation_hash = "", ""
+    if hold_out is not None:
+        validation_path = str(out_dir / "validation.jsonl")
+        validation_hash = write_jsonl(Path(validation_path), chosen_on.rows)
     profile: dict[str, Any] = {
         "source": {
             "origin": loaded.origin,
@@ -162,11 +188,14 @@ def prepare_dataset(
             "eval": len(held.rows),
             "eval_asked": data.eval_rows,
             "eval_groups": len({s.schema_group for s in held.rows}),
+            "validation": len(chosen_on.rows),
+            "validation_groups": len({s.schema_group for s in chosen_on.rows}),
         },
         "left_out": {
             "before_drawing": split.left_out | ({REPEATS_QUESTION: repeats} if repeats else {}),
             "train": dict(sorted(train.left_out.items())),
             "eval": dict(sorted(held.left_out.items())),
+            "validation": held_out.left_out | dict(sorted(chosen_on.left_out.items())),
         },
         "questions": {
             "generation": questions.generation,
@@ -192,6 +221,8 @@ def prepare_dataset(
         train_hash=train_hash,
         eval_hash=eval_hash,
         profile=profile,
+        validation_path=validation_path,
+        validation_hash=validation_hash,
     )
 
 

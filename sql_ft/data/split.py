@@ -88,14 +88,15 @@ def split_samples(grouped: GroupedSamples, config: DataConfig, manifest: Manifes
     return split
 
 
-def _values(sample: Sample, config: DataConfig) -> list[tuple[str, str]]:
+def disjoint_values(sample: Sample, config: DataConfig) -> list[tuple[str, str]]:
+    """Values of the row that never stand on two sides, each with its column."""
     return [
         (c, sample.schema_group if c == config.group_column else sample.tags[c])
         for c in config.disjoint_columns
     ]
 
 
-def _drop_repeats(
+def drop_repeats(
     train: Sequence[Sample], evaluation: Sequence[Sample], left_out: Counter[str]
 ) -> list[Sample]:
     """Drop evaluation rows that say the same as a training row or an earlier one."""
@@ -136,12 +137,12 @@ def _split_then_sample(grouped: GroupedSamples, config: DataConfig, manifest: Ma
         if grouped.inferred and sample.schema_group == PLACEHOLDER_GROUP:
             manifest.groups[PLACEHOLDER_GROUP] = "train"
         found = {manifest.side_of_group(sample.schema_group)}
-        found |= {manifest.side_of_value(*value) for value in _values(sample, config)}
+        found |= {manifest.side_of_value(*value) for value in disjoint_values(sample, config)}
         if len(found) > 1:
             left_out[MIXED] += 1
         else:
             sides[found.pop()].append(sample)
-    evaluation = _drop_repeats(sides["train"], sides["eval"], left_out)
+    evaluation = drop_repeats(sides["train"], sides["eval"], left_out)
     seed = config.shuffle_seed
     return _finish(_shuffle(sides["train"], seed), _shuffle(evaluation, seed), left_out)
 
@@ -158,7 +159,7 @@ def _sample_then_split(grouped: GroupedSamples, config: DataConfig, manifest: Ma
         else:
             train.append(grouped.samples[index])
     touched = {sample.schema_group for sample in train} - {""}
-    touched_values = {value for sample in train for value in _values(sample, config)}
+    touched_values = {value for sample in train for value in disjoint_values(sample, config)}
     _pin_touched(manifest, touched, touched_values)
     tables = (
         frozenset().union(*(table_names(sample.context) for sample in train))
@@ -174,7 +175,7 @@ def _sample_then_split(grouped: GroupedSamples, config: DataConfig, manifest: Ma
             reason = TOUCHED
         if not reason and any(
             manifest.values.get(column, {}).get(value) == "train"
-            for column, value in _values(sample, config)
+            for column, value in disjoint_values(sample, config)
         ):
             reason = VALUE_TOUCHED
         if not reason and tables & table_names(sample.context):
@@ -185,9 +186,9 @@ def _sample_then_split(grouped: GroupedSamples, config: DataConfig, manifest: Ma
             candidates.append(sample)
     for sample in candidates:
         manifest.groups[sample.schema_group] = "eval"
-        for column, value in _values(sample, config):
+        for column, value in disjoint_values(sample, config):
             manifest.values.setdefault(column, {})[value] = "eval"
-    return _finish(train, _drop_repeats(train, candidates, left_out), left_out)
+    return _finish(train, drop_repeats(train, candidates, left_out), left_out)
 
 
 def _pin_touched(manifest: Manifest, groups: set[str], values: set[tuple[str, str]]) -> None:
