@@ -31,6 +31,7 @@ from flows.score_command import score
 from flows.show_command import show
 from flows.stack_command import deploy, down, up
 from flows.status_command import status
+from flows.sweep_command import sweep
 from flows.versions_command import versions
 from sql_ft.config import RunConfig, load_config
 from sql_ft.errors import SqlFtError
@@ -46,7 +47,7 @@ app = typer.Typer(
 
 app.command()(evaluate)
 app.add_typer(evalset_app)
-_COMMANDS = (versions, show, diff, score, promote, rollback, history, export)
+_COMMANDS = (sweep, versions, show, diff, score, promote, rollback, history, export)
 for _command in (*_COMMANDS, up, down, deploy, status):
     app.command()(_command)
 

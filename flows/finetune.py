@@ -114,7 +114,7 @@ def finetune(
 
         version = register_adapter(config, run.run_id, base, dataset, evaluation_set, adapter)
         clock.lap("register")
-        outcome = _judge(config, run.run_id, base, dataset, evaluation_set, version, clock)
+        outcome = judge_candidate(config, run.run_id, base, dataset, evaluation_set, version, clock)
         outcome.update(
             run_id=run.run_id, base=base, dataset=dataset, adapter=adapter, version=version
         )
@@ -125,7 +125,7 @@ def finetune(
     return outcome
 
 
-def _judge(
+def judge_candidate(
     config: RunConfig,
     run_id: str,
     base: dict[str, Any],
@@ -134,7 +134,10 @@ def _judge(
     version: dict[str, Any],
     clock: StageClock,
 ) -> dict[str, Any]:
-    """Evaluate what the registry holds and decide; again if the champion changed meanwhile."""
+    """Evaluate what the registry holds and decide; again if the champion changed meanwhile.
+
+    The gate of every flow that has registered a candidate.
+    """
     candidate = fetch_adapter(config, version["version"])
     assert candidate is not None  # a version number always resolves or raises
     for _ in range(MAX_COMPARISONS):

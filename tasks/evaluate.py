@@ -17,6 +17,8 @@ from tasks.progress import report_progress
 
 BASE, FEW_SHOT, CHAMPION, CANDIDATE = "base", "base_3shot", "champion", "candidate"
 
+#: An arm to answer: name, adapter if any, examples shown first, base.
+ArmRequest = tuple[str, dict[str, Any] | None, tuple[Sample, ...], dict[str, Any]]
 
 _SET_MODULES = (
     "evaluation/evalset",
@@ -138,6 +140,30 @@ def generate_predictions(
         Arm → ``path`` of its predictions, ``stats``, and ``cached``.
     """
     from sql_ft.evaluation.examples import EXAMPLES
+
+    questions = [*read_jsonl(Path(dataset["eval_path"]), Sample), *EXAMPLES]
+    shots = few_shot_examples(config, dataset)
+    arms: list[ArmRequest] = [(BASE, None, (), base)]
+    if shots:
+        arms.append((FEW_SHOT, None, shots, base))
+    if champion is not None:
+        arms.append((CHAMPION, champion, (), _base_of(champion)))
+    arms.append((CANDIDATE, candidate, (), base))
+
+    return answer_questions(config, base, questions, arms)
+
+
+def answer_questions(
+    config: RunConfig, base: dict[str, Any], questions: list[Sample], arms: list[ArmRequest]
+) -> dict[str, dict[str, Any]]:
+    """Answer `questions` with every arm whose answers are not kept; see `generate_predictions`.
+
+    Args:
+        config: Model and generation settings.
+        base: The base that the run's own settings name.
+        questions: In the order in which they are asked.
+        arms: Name, adapter if any, examples shown first, and the base it answers with.
+    """
     from sql_ft.generation.decode import Arm, generate_predictions
     from sql_ft.generation.prediction_cache import (
         prediction_key,
@@ -147,16 +173,6 @@ def generate_predictions(
     )
 
     logger = get_run_logger()
-    questions = [*read_jsonl(Path(dataset["eval_path"]), Sample), *EXAMPLES]
-    shots = few_shot_examples(config, dataset)
-    arms: list[tuple[str, dict[str, Any] | None, tuple[Sample, ...], dict[str, Any]]]
-    arms = [(BASE, None, (), base)]
-    if shots:
-        arms.append((FEW_SHOT, None, shots, base))
-    if champion is not None:
-        arms.append((CHAMPION, champion, (), _base_of(champion)))
-    arms.append((CANDIDATE, candidate, (), base))
-
     answers: dict[str, dict[str, Any]] = {}
     missing: dict[str, list[tuple[Arm, Path]]] = {}
     for name, adapter, examples, arm_base in arms:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -51,7 +52,9 @@ def report_progress(description: str, unit: str) -> Iterator[ProgressCallback]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         transient=True,
-        disable=not sys.stderr.isatty(),
+        # Two bars at once would draw over each other.
+        disable=not sys.stderr.isatty()
+        or threading.current_thread() is not threading.main_thread(),
     )
     with bar:
         row = bar.add_task(description, total=None)

@@ -30,7 +30,7 @@ def resolve_base(config: RunConfig) -> dict[str, Any]:
     return {"label": resolved.label, "revision": resolved.revision}
 
 
-def sample_key(config: RunConfig, base: dict[str, Any]) -> str | None:
+def sample_key(config: RunConfig, base: dict[str, Any], *, hold_out: bool = False) -> str | None:
     """Content key of the split; None where the source cannot be pinned beforehand."""
     from sql_ft.data.fingerprint import manifest_digest, source_fingerprint
 
@@ -44,7 +44,19 @@ def sample_key(config: RunConfig, base: dict[str, Any]) -> str | None:
         tokenizer=base,
         state=str(config.state_path),
         code=code_digest("data", "base_model"),
+        **_held_out(config, hold_out),
     )
+
+
+def _held_out(config: RunConfig, hold_out: bool) -> dict[str, Any]:
+    """What a key says of the validation part; nothing where there is none."""
+    if not hold_out:
+        return {}
+    return {
+        name: value
+        for name, value in config.sweep.model_dump(mode="json").items()
+        if name.startswith("validation_")
+    }
 
 
 @task(
@@ -59,9 +71,11 @@ def sample_key(config: RunConfig, base: dict[str, Any]) -> str | None:
     timeout_seconds=3600,
 )
 def sample_dataset(
-    config: RunConfig, base: dict[str, Any], cache_key: str | None
+    config: RunConfig, base: dict[str, Any], cache_key: str | None, hold_out: bool = False
 ) -> dict[str, Any]:
     """Write `train.jsonl` and `eval.jsonl`; no schema stands on both sides.
+
+    With `hold_out` also `validation.jsonl`, cut from the training side for a sweep.
 
     Without a cache key (a hub branch, which may have moved) the folder is named after the
     settings alone and written anew.
@@ -70,9 +84,16 @@ def sample_dataset(
     from sql_ft.data.prepare import prepare_dataset
 
     logger = get_run_logger()
-    folder = cache_key or stage_key(data=config.data.model_dump(mode="json"), base=base)
+    folder = cache_key or stage_key(
+        data=config.data.model_dump(mode="json"), base=base, **_held_out(config, hold_out)
+    )
     with open_stage(config.state_path, "datasets", folder) as stage:
-        prepared = prepare_dataset(config, load_tokenizer(config.model), stage.path)
+        prepared = prepare_dataset(
+            config,
+            load_tokenizer(config.model),
+            stage.path,
+            hold_out=config.sweep if hold_out else None,
+        )
         result = stage.complete(dataclasses.asdict(prepared))
     rows, split = prepared.profile["rows"], prepared.profile["split"]
     logger.info(

@@ -47,7 +47,7 @@ def draw_figures(data: ReportData) -> dict[str, Figure]:
 
 
 def _draw_accuracy(data: ReportData) -> Figure:
-    figure, axes = _new_figure(7.0, 1.2 + 0.45 * len(data.arms))
+    figure, axes = new_figure(7.0, 1.2 + 0.45 * len(data.arms))
     for place, arm in enumerate(data.arms):
         rate = data.summaries[arm].execution_accuracy
         if rate.rate is None or rate.low is None or rate.high is None:
@@ -63,7 +63,7 @@ def _draw_accuracy(data: ReportData) -> Figure:
             ha="center",
             fontsize=8,
         )
-    _name_rows(axes, [arm_label(arm) for arm in data.arms])
+    name_rows(axes, [arm_label(arm) for arm in data.arms])
     axes.set_xlim(0, 1)
     axes.set_xlabel("execution accuracy, 95% Wilson interval")
     axes.set_title(_plain(data.title), loc="left")
@@ -74,7 +74,7 @@ def _draw_gains(data: ReportData, overall: Change) -> Figure:
     rows = [change for changes in slice_changes(data).values() for change in changes]
     kept = {id(c) for c in sorted(rows, key=lambda c: -c.n)[:MAX_ROWS]}
     shown = [overall, *(change for change in rows if id(change) in kept)]
-    figure, axes = _new_figure(9.0, 1.3 + _ROW_INCHES * len(shown))
+    figure, axes = new_figure(9.0, 1.3 + _ROW_INCHES * len(shown))
     limit = axis_limit(shown)
     for place, change in enumerate(shown):
         colour = _COLOURS[change_style(change)]
@@ -89,7 +89,7 @@ def _draw_gains(data: ReportData, overall: Change) -> Figure:
             color=colour,
         )
     names = [f"{slice_label(c.tag)}: {c.value or '(empty)'}" if c.tag else "all" for c in shown]
-    _name_rows(axes, names)
+    name_rows(axes, names)
     axes.axvline(0.0, color="#1b1f24", linewidth=0.8)
     axes.set_xlim(-limit, limit)
     before, after = arm_label(data.reference_arm), arm_label(data.arms[-1])
@@ -99,7 +99,7 @@ def _draw_gains(data: ReportData, overall: Change) -> Figure:
 
 
 def _draw_curve(curve: list[tuple[int, float]]) -> Figure:
-    figure, axes = _new_figure(7.0, 3.4)
+    figure, axes = new_figure(7.0, 3.4)
     axes.plot([step for step, _ in curve], [loss for _, loss in curve], color=_COLOURS["last"])
     axes.set_ylim(bottom=0.0)
     axes.set_xlabel("optimizer step")
@@ -107,7 +107,8 @@ def _draw_curve(curve: list[tuple[int, float]]) -> Figure:
     return figure
 
 
-def _new_figure(width: float, height: float) -> tuple[Figure, Axes]:
+def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """An empty plot in the report's style, sizes in inches."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
@@ -118,7 +119,8 @@ def _new_figure(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _name_rows(axes: Axes, names: list[str]) -> None:
+def name_rows(axes: Axes, names: list[str]) -> None:
+    """Name the rows of a plot, the first on top."""
     axes.set_yticks(range(len(names)), [_plain(name) for name in names])
     axes.tick_params(axis="y", labelsize=9, length=0)
     axes.set_ylim(len(names) - 0.4, -0.6)

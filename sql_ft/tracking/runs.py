@@ -30,6 +30,8 @@ from sql_ft.tracking.store import Store, tracking_errors
 logger = logging.getLogger(__name__)
 
 RESUMED_TAG = "sql_ft.resumed"
+PARENT_TAG = "mlflow.parentRunId"
+"""MLflow shows a run with it under the one that it names."""
 REPORT_FILE = "report/report.html"
 """Where a run keeps the page of its candidate."""
 

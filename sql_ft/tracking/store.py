@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ _SETTING = "tracking.tracking_uri (or MLFLOW_TRACKING_URI)"
 _SQLITE = "sqlite:///"
 _DATABASES = ("sqlite:", "postgresql", "mysql", "mssql")
 _LOCK_TIMEOUT_S = 300.0
+_CURRENT = threading.Lock()
 
 # Every value is a default: what the user's environment sets wins.
 _QUIET = {
@@ -215,16 +217,18 @@ def _make_current(store: Store) -> None:
     # mlflow exports its current URI to the environment, where RunConfig would take it for
     # the user's wish at the next run of this process.
     names = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
-    before = {name: os.environ.get(name) for name in names}
-    try:
-        mlflow.set_tracking_uri(store.tracking_uri)
-        mlflow.set_registry_uri(store.tracking_uri)
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    # One thread at a time: a second one would take the first one's URI for what was there.
+    with _CURRENT:
+        before = {name: os.environ.get(name) for name in names}
+        try:
+            mlflow.set_tracking_uri(store.tracking_uri)
+            mlflow.set_registry_uri(store.tracking_uri)
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
 
 
 def _absolute_sqlite(uri: str) -> str:
