@@ -27,6 +27,7 @@ from flows.logging_setup import (
     shield_temporary_server,
 )
 from flows.options import ConfigOption, SetOption, VerboseOption
+from flows.prune_command import prune
 from flows.score_command import score
 from flows.show_command import show
 from flows.stack_command import deploy, down, up
@@ -47,7 +48,7 @@ app = typer.Typer(
 
 app.command()(evaluate)
 app.add_typer(evalset_app)
-_COMMANDS = (sweep, versions, show, diff, score, promote, rollback, history, export)
+_COMMANDS = (sweep, versions, show, diff, score, promote, rollback, history, export, prune)
 for _command in (*_COMMANDS, up, down, deploy, status):
     app.command()(_command)
 

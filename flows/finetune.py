@@ -30,6 +30,7 @@ from tasks.evaluate import (
     score_predictions,
 )
 from tasks.promote import apply_decision, decide
+from tasks.prune import prune_after_run
 from tasks.register import register_adapter
 from tasks.report import publish_report
 from tasks.sample import resolve_base, sample_dataset, sample_key
@@ -122,6 +123,7 @@ def finetune(
         outcome["stage_times_s"] = clock.times_s
         outcome["report"] = publish_report(config, run.run_id, outcome)
         remember_inputs(config, version, inputs)
+    prune_after_run(config)
     return outcome
 
 

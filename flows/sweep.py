@@ -30,6 +30,7 @@ from sql_ft.tracking.runs import attach_run, start_run
 from sql_ft.tracking.store import prepare_store
 from tasks.announce import announce_decision, announce_failure
 from tasks.evaluate import BASE, build_evaluation_set, evaluation_set_key, score_predictions
+from tasks.prune import prune_after_run
 from tasks.register import register_adapter
 from tasks.report import publish_report
 from tasks.sample import resolve_base, sample_dataset, sample_key
@@ -136,6 +137,7 @@ def sweep(config: RunConfig = RunConfig(), overrides: Overrides = ()) -> dict[st
                         "sql_ft.decision": decision["reason"],
                     }
                 )
+    prune_after_run(config)
     return {
         "run_id": run.run_id,
         "children": [o.to_dict() for o in outcomes],

@@ -8,6 +8,7 @@ lock makes two identical runs take turns: the second finds the first one's resul
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -63,13 +64,34 @@ def stage_path(state_dir: Path, stage: str, key: str) -> Path:
     return state_dir / stage / key
 
 
-def read_result(folder: Path) -> dict[str, Any] | None:
-    """Return a completed stage's result, None if it is absent or unreadable."""
+def read_result(folder: Path, *, use: bool = True) -> dict[str, Any] | None:
+    """Return a completed stage's result, None if it is absent or unreadable.
+
+    Args:
+        folder: The stage's folder.
+        use: The result is read to be worked with: pruning counts from now on.
+    """
+    path = folder / RESULT_FILE
     try:
-        value = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return None
-    return value if isinstance(value, dict) else None
+    if not isinstance(value, dict):
+        return None
+    if use:
+        mark_used(path)
+    return value
+
+
+def mark_used(path: Path) -> None:
+    """Note that a kept file or folder was worked with: its time of change is now.
+
+    `sql_ft.retention` prunes what was not used for long. Times of access would not do: many
+    file systems do not keep them.
+    """
+    # Another user's file, or a read-only disk: it is then pruned by whoever may, or not.
+    with contextlib.suppress(OSError):
+        os.utime(path)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from prefect.logging import get_run_logger
 
 from sql_ft.config import ModelConfig, RunConfig
 from sql_ft.records import Prediction, Sample, read_jsonl, write_jsonl
-from sql_ft.stage_cache import code_digest, open_stage, stage_key
+from sql_ft.stage_cache import code_digest, mark_used, open_stage, stage_key
 from tasks.policies import BACK_OFF_S, cache_key_from_parameter, retry_if_transient
 from tasks.progress import report_progress
 
@@ -107,6 +107,7 @@ def fetch_adapter(config: RunConfig, alias_or_version: str) -> dict[str, Any] | 
     folder = config.state_path / "registry" / name / f"version-{number}"
     with store.lock(f"fetch-{name}-{number}"):
         fetched = download_adapter(store, name, number, folder)
+        mark_used(fetched.path)
     version = fetched.version
     return {
         "path": str(fetched.path),
@@ -239,7 +240,9 @@ def score_predictions(
         )
         path = config.state_path / "verdicts" / f"{key}.jsonl"
         paths[arm] = str(path)
-        if not path.is_file():
+        if path.is_file():
+            mark_used(path)
+        else:
             missing[arm] = [
                 dataclasses.replace(p, arm=arm) for p in kept[0] if p.sample_id not in example_ids
             ]

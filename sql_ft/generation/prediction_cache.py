@@ -13,7 +13,7 @@ from typing import Any
 
 from sql_ft.config import RunConfig
 from sql_ft.records import Prediction, Sample, read_jsonl, write_jsonl
-from sql_ft.stage_cache import code_digest, stage_key
+from sql_ft.stage_cache import code_digest, mark_used, stage_key
 
 
 def prediction_key(
@@ -58,6 +58,7 @@ def read_predictions(path: Path) -> tuple[list[Prediction], dict[str, float]] | 
     stats_path = path.with_suffix(".stats.json")
     if not path.is_file() or not stats_path.is_file():
         return None
+    mark_used(path)
     return read_jsonl(path, Prediction), json.loads(stats_path.read_text(encoding="utf-8"))
 
 

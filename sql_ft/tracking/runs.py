@@ -6,6 +6,7 @@ cannot close its run; the next one on the same host does, or continues it (`inte
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import signal
@@ -17,6 +18,7 @@ from types import FrameType, TracebackType
 from typing import Any, Literal, NoReturn, Self
 
 from sql_ft.errors import TrackingError
+from sql_ft.state_lock import use_state
 from sql_ft.tracking import provenance
 from sql_ft.tracking.fitting import MAX_TAG_CHARS, clean_name, clip_tags, short_value
 from sql_ft.tracking.interrupted import (
@@ -69,6 +71,7 @@ class TrackedRun:
         self._owner = owner
         self._client = store.client()
         self._previous_handler: Any = None
+        self._in_use = contextlib.ExitStack()
         with tracking_errors(f"cannot open run {run_id}", store):
             run = self._client.get_run(run_id)
         self.experiment_id = str(run.info.experiment_id)
@@ -87,6 +90,9 @@ class TrackedRun:
         return f"#/experiments/{self.experiment_id}/runs/{self.run_id}/artifacts/{file}"
 
     def __enter__(self) -> Self:
+        if self._owner:
+            # What a run works with is not pruned under it.
+            self._in_use.enter_context(use_state(self.store.state_dir))
         main = threading.current_thread() is threading.main_thread()
         if self._owner and main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
             self._previous_handler = signal.signal(signal.SIGTERM, _exit_on_signal)
@@ -105,6 +111,7 @@ class TrackedRun:
             if self._previous_handler is not None:
                 signal.signal(signal.SIGTERM, self._previous_handler)
                 self._previous_handler = None
+            self._in_use.close()
 
     def _end_after(self, error: BaseException | None) -> None:
         if error is None:

@@ -1,0 +1,1 @@
+"""What of `state_dir` may go, why, and how it goes."""
