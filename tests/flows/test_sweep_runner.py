@@ -1,0 +1,117 @@
+"""Where children run: threads in a window, and a real Dask cluster of two workers."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+
+import psutil
+import pytest
+from prefect import flow, task
+
+from flows.sweep_runner import make_runner, map_in_window, reachable_server
+from sql_ft.config import SweepConfig
+from sql_ft.errors import ConfigError
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+@task
+def where(number: int) -> tuple[int, int]:
+    """Which process ran it; odd numbers fail."""
+    time.sleep(0.2)
+    if number % 2:
+        raise ValueError(f"{number} is odd")
+    return number, os.getpid()
+
+
+def results(sweep: SweepConfig, count: int) -> dict[int, object]:
+    @flow
+    def all_of_them() -> dict[int, object]:
+        with make_runner(sweep) as runner:
+            ended = map_in_window(
+                runner, where, range(count), lambda n: {"number": n}, sweep.max_parallel
+            )
+            return dict(ended)
+
+    with reachable_server(sweep):
+        return all_of_them()
+
+
+@pytest.fixture
+def workers() -> Iterator[None]:
+    """No process is left behind."""
+    me = psutil.Process()
+    before = {p.pid for p in me.children(recursive=True)}
+    yield
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        left = [
+            p
+            for p in me.children(recursive=True)
+            if p.pid not in before and "distributed" in " ".join(p.cmdline())
+        ]
+        if not left:
+            return
+        time.sleep(0.2)
+    pytest.fail(f"left behind: {left}")
+
+
+def test_threads_keep_to_their_number() -> None:
+    running: list[int] = []
+    most: list[int] = []
+    lock = threading.Lock()
+
+    @task
+    def busy(number: int) -> int:
+        with lock:
+            running.append(number)
+            most.append(len(running))
+        time.sleep(0.1)
+        with lock:
+            running.remove(number)
+        return number
+
+    @flow
+    def six() -> list[int]:
+        with make_runner(SweepConfig(max_parallel=4)) as runner:
+            # The window holds where the runner has more room.
+            ended = map_in_window(runner, busy, range(6), lambda n: {"number": n}, 2)
+            return [int(result) for _, result in ended]
+
+    assert sorted(six()) == list(range(6))
+    assert max(most) == 2
+
+
+@pytest.mark.slow
+def test_children_run_on_two_dask_workers(workers: None) -> None:
+    pytest.importorskip("prefect_dask", reason="the extra dask is not installed")
+    found = results(SweepConfig(runner="dask", max_parallel=2), 6)
+    good = {n: r for n, r in found.items() if n % 2 == 0}
+    assert {n: r[0] for n, r in good.items()} == {0: 0, 2: 2, 4: 4}
+    pids = {r[1] for r in good.values()}
+    assert os.getpid() not in pids
+    # What goes wrong on a worker is that child's result, with its own words.
+    assert {n: str(r) for n, r in found.items() if n % 2} == {n: f"{n} is odd" for n in (1, 3, 5)}
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "prefect_dask", None)
+    with pytest.raises(ConfigError, match="not installed") as error:
+        make_runner(SweepConfig(runner="dask"))
+    assert error.value.setting == "sweep.runner"
+    assert "sql-ft[dask]" in str(error.value.expected)
+
+
+def test_workers_elsewhere_need_a_server_they_reach() -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    sweep = SweepConfig(runner="dask", runner_address="tcp://10.0.0.1:8786")
+    with (
+        temporary_settings({PREFECT_API_URL: None}),
+        pytest.raises(ConfigError, match="temporary Prefect server"),
+        reachable_server(sweep),
+    ):
+        pass
