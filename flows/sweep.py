@@ -26,6 +26,7 @@ from sql_ft.stage_cache import stage_key
 from sql_ft.sweep.comparison import DONE, ChildOutcome, choose_best
 from sql_ft.sweep.grid import Child, describe_grid, expand_grid
 from sql_ft.tracking.fitting import flatten_params
+from sql_ft.tracking.run_files import MODEL_PARAM
 from sql_ft.tracking.runs import attach_run, start_run
 from sql_ft.tracking.store import prepare_store
 from tasks.announce import announce_decision, announce_failure
@@ -91,7 +92,10 @@ def sweep(config: RunConfig = RunConfig(), overrides: Overrides = ()) -> dict[st
             config.tracking.experiment,
             name=name_sweep(),
             key=_sweep_key(config),
-            params=flatten_params(config.model_dump(mode="json", include={"name", "sweep"})),
+            params={
+                **flatten_params(config.model_dump(mode="json", include={"name", "sweep"})),
+                MODEL_PARAM: config.tracking.registered_model_name,
+            },
             tags={
                 "sql_ft.action": "sweep",
                 "sql_ft.config_hash": config.hash,

@@ -44,19 +44,22 @@ def sweep(
 
 
 def _print_children(found: dict[str, Any], console: Any) -> None:
+    """The comparison as wide as a terminal is; MLflow and Prefect have every column."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    from sql_ft.sweep.comparison import COLUMNS, ChildOutcome, comparison_rows
+    from sql_ft.sweep.comparison import COLUMNS, ChildOutcome, by_accuracy, comparison_rows
 
     best = ChildOutcome.from_dict(found["best"])
     outcomes = [ChildOutcome.from_dict(values) for values in found["children"]]
+    shown = ("execution_accuracy", "95% interval", "gain over base", "parameters", "result")
     table = Table(
         title="Children, on the validation questions", title_justify="left", box=box.SIMPLE_HEAD
     )
-    for column in COLUMNS:
-        table.add_column(column.replace("_", " "), overflow="fold")
-    for row in comparison_rows(outcomes, best):
-        table.add_row(*(Text(cell) for cell in row))
+    for column in ("settings", *shown):
+        table.add_column(column.replace("execution_", ""), overflow="fold")
+    for outcome, row in zip(by_accuracy(outcomes), comparison_rows(outcomes, best), strict=True):
+        cells = dict(zip(COLUMNS, row, strict=True))
+        table.add_row(Text(outcome.label), *(Text(cells[column]) for column in shown))
     console.print(table)

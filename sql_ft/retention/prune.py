@@ -81,6 +81,7 @@ def plan_pruning(store: Store, config: RunConfig, now: float | None = None) -> P
     run_files = list_run_files(
         store,
         tracking.experiment,
+        tracking.registered_model_name,
         ended_before=min(now - policy.run_files_days * _DAY_S, since),
         needed=registry.run_ids,
     )

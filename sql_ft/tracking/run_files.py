@@ -25,6 +25,8 @@ from sql_ft.tracking.versions import (
 )
 
 PRUNED_TAG = "sql_ft.pruned"
+#: Parameter of a run that says which registered model it worked for.
+MODEL_PARAM = "tracking.registered_model_name"
 _FOLDERS = ("report", "plots", "data", "sweep")
 _RUNNING = ("RUNNING", "SCHEDULED")
 
@@ -109,13 +111,14 @@ def last_runs_start(store: Store, experiment: str, count: int) -> float:
 
 
 def list_run_files(
-    store: Store, experiment: str, *, ended_before: float, needed: frozenset[str]
+    store: Store, experiment: str, name: str, *, ended_before: float, needed: frozenset[str]
 ) -> list[RunFiles]:
     """Reports and plots of runs that ended before a time and that nothing needs.
 
     Args:
         store: From `prepare_store`.
         experiment: Whose runs are looked at, children of sweeps included.
+        name: Registered model that the runs worked for; those of other models stay.
         ended_before: Seconds since the epoch.
         needed: Ids of runs that stay whole.
 
@@ -127,7 +130,10 @@ def list_run_files(
     if ended_before <= 0:
         return found
     # A run that is still open has no end.
-    old = f"attributes.end_time < {int(ended_before * 1000)} AND attributes.end_time > 0"
+    old = (
+        f"attributes.end_time < {int(ended_before * 1000)} AND attributes.end_time > 0 "
+        f"AND params.`{MODEL_PARAM}` = '{name}'"
+    )
     for run in _runs(store, experiment, condition=old):
         ended = float(run.info.end_time) / 1000.0
         run_id = str(run.info.run_id)

@@ -18,10 +18,11 @@ def deployments():
 
 
 def test_parameters_are_settings_and_the_tiny_configuration():
-    tiny = load_config(FOLDER / "configs" / "tiny.yaml")
-    assert set(deployments()) == {"weekly", "on-demand", "tiny"}
-    for deployment in deployments().values():
-        assert parse_config(deployment["parameters"]["config"]) == tiny
+    files = dict.fromkeys(("weekly", "on-demand", "tiny"), "tiny") | {"sweep": "sweep_tiny"}
+    assert set(deployments()) == set(files)
+    for name, deployment in deployments().items():
+        written = load_config(FOLDER / "configs" / f"{files[name]}.yaml")
+        assert parse_config(deployment["parameters"]["config"]) == written
         assert deployment["enforce_parameter_schema"] is True
         assert deployment["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
         env = deployment["work_pool"]["job_variables"]["env"]
@@ -46,6 +47,22 @@ def test_form_of_the_flow_has_bounds_and_descriptions():
     assert train["lora_r"]["maximum"] == 1024
     data = schema["definitions"]["DataConfig"]["properties"]
     assert data["train_rows"]["description"]
+
+
+def test_form_of_the_sweep_has_bounds_and_descriptions():
+    from prefect.utilities.callables import parameter_schema
+
+    from flows.sweep import sweep
+
+    schema = parameter_schema(sweep.fn).model_dump()
+    assert set(schema["properties"]) == {"config", "overrides"}
+    fields = schema["definitions"]["SweepConfig"]["properties"]
+    assert fields["lora_r"]["items"] == {"type": "integer", "minimum": 1, "maximum": 1024}
+    assert fields["target_modules"]["items"]["enum"] == ["attention", "attention_mlp"]
+    assert fields["max_children"]["maximum"] == 1024
+    assert all(fields[name]["description"] for name in ("lora_r", "train_rows", "runner"))
+    kept = schema["definitions"]["RetentionConfig"]["properties"]
+    assert kept["cache_max_gb"]["minimum"] == 0.0
 
 
 @pytest.mark.parametrize("name", ["automations.yaml", "automations.webhook.yaml"])

@@ -12,7 +12,8 @@ import psutil
 import pytest
 import yaml
 
-from sql_ft.config import RunConfig, load_config
+from sql_ft.config import RetentionConfig, RunConfig, load_config
+from sql_ft.retention.prune import prune_state
 from sql_ft.tracking.registry import list_versions
 from sql_ft.tracking.store import prepare_store
 
@@ -100,10 +101,16 @@ def test_killed_outright_then_run_again(command: Command, config_path: Path) -> 
         time.sleep(0.2)
     assert left == []
 
+    # The harshest pruning leaves what the next run continues from; a dead run locks nothing.
+    policy = RetentionConfig(keep_last_runs=1, cache_days=0, cache_max_gb=0, run_files_days=0)
+    store = prepare_store(config.resolved_tracking_uri, config.state_path)
+    pruned = prune_state(store, config.model_copy(update={"retention": policy}))
+    assert pruned is not None
+    assert pruned.removals == ()
+
     again = command("run", "--config", str(config_path))
     output, _ = again.communicate(timeout=400)
     assert again.returncode == 0, output
-    store = prepare_store(config.resolved_tracking_uri, config.state_path)
     experiment = store.experiment_id(config.tracking.experiment)
     runs = store.client().search_runs([experiment])
     # The interrupted run was continued, not repeated beside it.
@@ -111,4 +118,6 @@ def test_killed_outright_then_run_again(command: Command, config_path: Path) -> 
     (result_path,) = config.state_path.glob("training/*/result.json")
     result = json.loads(result_path.read_text(encoding="utf-8"))
     assert result["resumed_from_step"] >= 2
+    # Its own end pruned what nobody continues from any more.
+    assert list(config.state_path.glob("training/*/checkpoints")) == []
     assert len(list_versions(store, config.tracking.registered_model_name)) == 1

@@ -15,7 +15,7 @@ from sql_ft.errors import SqlFtError
 from sql_ft.stage_cache import open_stage
 from sql_ft.state_lock import use_state
 from sql_ft.tracking.promotion import record_decision
-from sql_ft.tracking.run_files import PRUNED_TAG
+from sql_ft.tracking.run_files import MODEL_PARAM, PRUNED_TAG
 from sql_ft.tracking.runs import start_run
 from sql_ft.tracking.scores import record_scores
 from sql_ft.tracking.store import Store, prepare_store
@@ -59,10 +59,14 @@ def sql_ft(store: Store) -> Callable[..., str]:
 
 @pytest.fixture
 def runs(store: Store) -> dict[str, str]:
-    """Version 1 was champion, 2 is, 3 was refused; a run of its own each, and a newer one."""
+    """Version 1 was champion, 2 is, 3 was refused; a run of its own each, and a newer one.
+
+    One more run worked for another model.
+    """
     ids = {}
-    for version in ("1", "2", "3", "newest"):
-        with start_run(store, "sql-ft", name=version) as run:
+    for version in ("other", "1", "2", "3", "newest"):
+        params = {MODEL_PARAM: "sql-ft-large" if version == "other" else NAME}
+        with start_run(store, "sql-ft", name=version, params=params) as run:
             for file in RUN_FILES:
                 run.log_text("x" * 1000, file)
             ids[version] = run.run_id
@@ -159,7 +163,7 @@ def test_harsh_pruning_takes_nothing_that_anything_needs(store, runs, sql_ft) ->
 
     for kept in ("evaluation_sets/needed", "manifests/m.json", "manifests/m.questions-1.json"):
         assert (state / kept).exists()
-    for version in ("1", "2", "newest"):
+    for version in ("other", "1", "2", "newest"):
         assert artifact_files(store, runs[version]) == before[version]
     left = artifact_files(store, runs["3"])
     assert {f.split("/")[0] for f in left} == {"decisions", "verdicts"}

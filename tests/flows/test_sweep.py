@@ -1,6 +1,7 @@
 """A sweep on a random model: real training, validation, registry and gate."""
 
 import shutil
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ class Trainings:
         if error := self.errors.get(child.lora_r):
             raise error
         path = make_lora_folder(
-            self.folder / f"{len(self.ranks)}", self.base, seed=child.lora_r, rank=child.lora_r
+            self.folder / uuid.uuid4().hex, self.base, seed=child.lora_r, rank=child.lora_r
         )
         return {
             "adapter_dir": str(path),
