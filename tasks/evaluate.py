@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from tasks.progress import report_progress
 
 BASE, FEW_SHOT, CHAMPION, CANDIDATE = "base", "base_3shot", "champion", "candidate"
 
-#: An arm to answer: name, adapter if any, examples shown first, base.
-ArmRequest = tuple[str, dict[str, Any] | None, tuple[Sample, ...], dict[str, Any]]
+#: Name, adapter (None: the base itself), examples shown, base model.
+ArmSource = tuple[str, dict[str, Any] | None, tuple[Sample, ...], dict[str, Any]]
 
 _SET_MODULES = (
     "evaluation/evalset",
@@ -112,6 +112,8 @@ def fetch_adapter(config: RunConfig, alias_or_version: str) -> dict[str, Any] | 
     return {
         "path": str(fetched.path),
         "version": version.version,
+        "model_id": version.model_id,
+        "run_id": version.run_id,
         "adapter_hash": version.adapter_hash,
         "empty": is_empty_adapter(fetched.path),
         "train_hash": version.tags.get("train_hash", ""),
@@ -144,26 +146,25 @@ def generate_predictions(
 
     questions = [*read_jsonl(Path(dataset["eval_path"]), Sample), *EXAMPLES]
     shots = few_shot_examples(config, dataset)
-    arms: list[ArmRequest] = [(BASE, None, (), base)]
+    arms: list[ArmSource] = [(BASE, None, (), base)]
     if shots:
         arms.append((FEW_SHOT, None, shots, base))
     if champion is not None:
-        arms.append((CHAMPION, champion, (), _base_of(champion)))
+        arms.append((CHAMPION, champion, (), base_of(champion)))
     arms.append((CANDIDATE, candidate, (), base))
-
     return answer_questions(config, base, questions, arms)
 
 
 def answer_questions(
-    config: RunConfig, base: dict[str, Any], questions: list[Sample], arms: list[ArmRequest]
+    config: RunConfig, base: dict[str, Any], questions: Sequence[Sample], arms: Sequence[ArmSource]
 ) -> dict[str, dict[str, Any]]:
-    """Answer `questions` with every arm whose answers are not kept; see `generate_predictions`.
+    """Answer the questions with the arms whose answers are not kept; see `generate_predictions`.
 
     Args:
         config: Model and generation settings.
-        base: The base that the run's own settings name.
-        questions: In the order in which they are asked.
-        arms: Name, adapter if any, examples shown first, and the base it answers with.
+        base: The configuration's base model.
+        questions: What is asked, in order.
+        arms: Name, adapter, examples and base of each.
     """
     from sql_ft.generation.decode import Arm, generate_predictions
     from sql_ft.generation.prediction_cache import (
@@ -198,7 +199,7 @@ def answer_questions(
     for label, group in missing.items():
         with report_progress("generating", "answers") as progress:
             result = generate_predictions(
-                _with_base(config, base, label), questions, [arm for arm, _ in group], progress
+                with_base(config, base, label), questions, [arm for arm, _ in group], progress
             )
         for arm, path in group:
             write_predictions(path, result.predictions[arm.name], result.stats[arm.name])
@@ -265,11 +266,12 @@ def few_shot_examples(config: RunConfig, dataset: dict[str, Any]) -> tuple[Sampl
     return tuple(chosen.values())
 
 
-def _base_of(adapter: dict[str, Any]) -> dict[str, Any]:
+def base_of(adapter: dict[str, Any]) -> dict[str, Any]:
+    """The base model that an adapter was trained on."""
     return {"label": adapter["base_label"], "revision": adapter["base_revision"]}
 
 
-def _with_base(config: RunConfig, base: dict[str, Any], label: str) -> RunConfig:
+def with_base(config: RunConfig, base: dict[str, Any], label: str) -> RunConfig:
     """The same settings on the base that a champion of another base was trained on."""
     if label == base["label"]:
         return config
