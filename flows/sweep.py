@@ -23,8 +23,8 @@ from sql_ft.config import RunConfig, override_config
 from sql_ft.errors import EvaluationError
 from sql_ft.records import Verdict, read_jsonl
 from sql_ft.stage_cache import stage_key
-from sql_ft.sweep.comparison import DONE, ChildOutcome, choose_best
-from sql_ft.sweep.grid import Child, describe_grid, expand_grid
+from sql_ft.sweep.comparison import DONE, ChildOutcome, all_failed, choose_best
+from sql_ft.sweep.grid import Child, describe_grid, expand_grid, grid_size
 from sql_ft.tracking.fitting import flatten_params
 from sql_ft.tracking.run_files import MODEL_PARAM
 from sql_ft.tracking.runs import attach_run, start_run
@@ -55,7 +55,7 @@ def name_sweep() -> str:
     if not isinstance(config, RunConfig):
         config = RunConfig.model_validate(config)
     config = override_config(config, flow_run.parameters.get("overrides") or ())
-    return f"sweep-{config.name}-{config.data.source}-{len(expand_grid(config))}"
+    return f"sweep-{config.name}-{config.data.source}-{grid_size(config)}"
 
 
 @flow(
@@ -126,8 +126,7 @@ def sweep(config: RunConfig = RunConfig(), overrides: Overrides = ()) -> dict[st
             notes,
         )
         if best is None:
-            choose_best(outcomes)  # says why
-            raise AssertionError("unreachable")
+            raise all_failed(outcomes)
         outcome = None
         if config.sweep.hand_to_gate:
             child = children[best.number - 1]

@@ -67,12 +67,7 @@ def choose_best(outcomes: Sequence[ChildOutcome]) -> ChildOutcome:
     """
     scored = [o for o in outcomes if o.status == DONE and o.accuracy is not None]
     if not scored:
-        reasons = sorted({o.reason for o in outcomes if o.reason})
-        raise TrainingError(
-            f"all {len(outcomes)} children of the sweep failed: {reasons[0] if reasons else '?'}"
-            + (f" (and {len(reasons) - 1} other reasons)" if len(reasons) > 1 else ""),
-            expected="at least one child that can be scored; the table has every reason",
-        )
+        raise all_failed(outcomes)
     return min(
         scored,
         key=lambda o: (
@@ -81,6 +76,16 @@ def choose_best(outcomes: Sequence[ChildOutcome]) -> ChildOutcome:
             o.settings["train_rows"],
             o.number,
         ),
+    )
+
+
+def all_failed(outcomes: Sequence[ChildOutcome]) -> TrainingError:
+    """The error of a sweep that has no best child."""
+    reasons = sorted({o.reason for o in outcomes})
+    others = f" (and {len(reasons) - 1} other reasons)" if len(reasons) > 1 else ""
+    return TrainingError(
+        f"all {len(outcomes)} children of the sweep failed: {reasons[0]}{others}",
+        expected="at least one child that can be scored; the table has every reason",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -65,11 +66,7 @@ def expand_grid(config: RunConfig) -> list[Child]:
         ConfigError: More than `sweep.max_children`, or a list that cannot be compared on the
             same validation rows.
     """
-    sweep = config.sweep
-    ranks = sweep.lora_r or (config.train.lora_r,)
-    targets: Sequence[TargetSet | None] = sweep.target_modules or (None,)
-    rates = sweep.learning_rate or (config.train.learning_rate,)
-    rows = sweep.train_rows or (config.data.train_rows,)
+    ranks, targets, rates, rows = _axes(config)
     if len(rows) > 1 and config.data.sampling == "sample_then_split":
         raise ConfigError(
             "sweep.train_rows has several values, and data.sampling is sample_then_split: there "
@@ -78,15 +75,19 @@ def expand_grid(config: RunConfig) -> list[Child]:
             setting="sweep.train_rows, data.sampling",
             expected="one number of rows, or split_then_sample",
         )
-    count = len(ranks) * len(targets) * len(rates) * len(rows)
-    if count > sweep.max_children:
+    if (count := grid_size(config)) > config.sweep.max_children:
         raise ConfigError(
             f"the grid has {count} children: {_product(config)}",
             setting="sweep.max_children",
-            expected=f"at most {sweep.max_children}, or a higher limit",
+            expected=f"at most {config.sweep.max_children}, or a higher limit",
         )
     grid = itertools.product(ranks, targets, rates, rows)
     return [_child(config, number, *values) for number, values in enumerate(grid, start=1)]
+
+
+def grid_size(config: RunConfig) -> int:
+    """Number of combinations, whether or not they are too many."""
+    return math.prod(len(axis) for axis in _axes(config))
 
 
 def describe_grid(config: RunConfig, children: Sequence[Child]) -> str:
@@ -98,6 +99,19 @@ def describe_grid(config: RunConfig, children: Sequence[Child]) -> str:
         f"most {sweep.max_children}), {sweep.max_parallel} at once {where}; the best by "
         f"{sweep.validation_rows} validation questions "
         + ("goes to the gate" if sweep.hand_to_gate else "is reported, not registered")
+    )
+
+
+def _axes(
+    config: RunConfig,
+) -> tuple[Sequence[int], Sequence[TargetSet | None], Sequence[float], Sequence[int]]:
+    """Ranks, sets of layers (None: those of `train`), learning rates, training rows."""
+    sweep = config.sweep
+    return (
+        sweep.lora_r or (config.train.lora_r,),
+        sweep.target_modules or (None,),
+        sweep.learning_rate or (config.train.learning_rate,),
+        sweep.train_rows or (config.data.train_rows,),
     )
 
 

@@ -1,6 +1,9 @@
 """Where children run: threads in a window, and a real Dask cluster of two workers."""
 
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -95,9 +98,24 @@ def test_children_run_on_two_dask_workers(workers: None) -> None:
     assert {n: str(r) for n, r in found.items() if n % 2} == {n: f"{n} is odd" for n in (1, 3, 5)}
 
 
-def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
+def test_stopping_ends_the_trainings_of_this_process_alone() -> None:
+    from tasks.sweep import allow_children, stop_children
 
+    sleeping = [sys.executable, "-c", "import time; time.sleep(600)"]
+    training = subprocess.Popen([*sleeping, "sql_ft.training"])
+    other = subprocess.Popen(sleeping)
+    try:
+        stop_children()
+        assert training.wait(20) == -signal.SIGTERM
+        assert other.poll() is None
+    finally:
+        allow_children()
+        for process in (training, other):
+            process.kill()
+            process.wait()
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "prefect_dask", None)
     with pytest.raises(ConfigError, match="not installed") as error:
         make_runner(SweepConfig(runner="dask"))
