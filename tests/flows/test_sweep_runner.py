@@ -13,7 +13,7 @@ import pytest
 from prefect import flow, task
 
 from flows.sweep_runner import make_runner, map_in_window, reachable_server
-from sql_ft.config import SweepConfig
+from sql_ft.config import SweepConfig, parse_config
 from sql_ft.errors import ConfigError
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -87,9 +87,10 @@ def test_threads_keep_to_their_number() -> None:
 
 
 @pytest.mark.slow
-def test_children_run_on_two_dask_workers(workers: None) -> None:
-    pytest.importorskip("prefect_dask", reason="the extra dask is not installed")
-    found = results(SweepConfig(runner="dask", max_parallel=2), 6)
+@pytest.mark.parametrize("runner", ["dask", "ray"])
+def test_children_run_on_a_cluster_of_two_workers(workers: None, runner: str) -> None:
+    pytest.importorskip(f"prefect_{runner}", reason=f"the extra {runner} is not installed")
+    found = results(parse_config({"sweep": {"runner": runner, "max_parallel": 2}}).sweep, 6)
     good = {n: r for n, r in found.items() if n % 2 == 0}
     assert {n: r[0] for n, r in good.items()} == {0: 0, 2: 2, 4: 4}
     pids = {r[1] for r in good.values()}
