@@ -45,10 +45,10 @@ def _dask(sweep: SweepConfig) -> Any:
         cluster_kwargs={
             "n_workers": sweep.max_parallel,
             "threads_per_worker": 1,
-            # Nobody but this sweep is to reach its cluster: no dashboard, loopback alone.
+            # Nobody elsewhere is to reach it; two sweeps of one host are not in each other's way.
             "host": "127.0.0.1",
-            "dashboard_address": None,
-            "worker_dashboard_address": None,
+            "dashboard_address": "127.0.0.1:0",
+            "worker_dashboard_address": "127.0.0.1:0",
             # Trainings are child processes of the worker, which its limit would not see.
             "memory_limit": 0,
         }
