@@ -48,9 +48,11 @@ app = typer.Typer(
 
 app.command()(evaluate)
 app.add_typer(evalset_app)
-_COMMANDS = (sweep, versions, show, diff, score, promote, rollback, history, export, prune)
+_COMMANDS = (versions, show, diff, score, promote, rollback, history, export)
 for _command in (*_COMMANDS, up, down, deploy, status):
     app.command()(_command)
+app.command()(sweep)
+app.command()(prune)
 
 
 @app.command()
