@@ -101,8 +101,6 @@ def run_child(
         run_id = value
 
     try:
-        if _stopping.is_set():
-            raise SqlFtError("the sweep was asked to stop")
         outcome = _run(child, parent_run_id, base, dataset, validation_set, base_verdicts, started)
     except Exception as error:
         get_run_logger().warning("%s failed: %s", label, error)
@@ -132,6 +130,9 @@ def _run(
     from sql_ft.tracking.runs import PARENT_TAG, start_run
     from sql_ft.tracking.store import prepare_store
 
+    # Here and not in the task: Dask and Ray send the task's own globals to their workers.
+    if _stopping.is_set():
+        raise SqlFtError("the sweep was asked to stop")
     config = child.config
     key = child_key(child, base, dataset)
     with open_stage(config.state_path, STAGE, key) as stage:

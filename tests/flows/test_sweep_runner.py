@@ -60,6 +60,20 @@ def workers() -> Iterator[None]:
     pytest.fail(f"left behind: {left}")
 
 
+def test_a_child_can_be_sent_to_a_worker() -> None:
+    import cloudpickle
+
+    from sql_ft.sweep.grid import expand_grid
+    from tasks.sweep import run_child
+
+    # A task goes by value, with every global that its function names: no lock among them.
+    (child,) = expand_grid(parse_config({}))
+    sent = cloudpickle.dumps((run_child.fn, run_child, child))
+    _, task_there, child_there = cloudpickle.loads(sent)
+    assert task_there.name == run_child.name
+    assert child_there == child
+
+
 def test_threads_keep_to_their_number() -> None:
     running: list[int] = []
     most: list[int] = []
