@@ -116,7 +116,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def wait_for_worker(api_url: str, pool: str, worker: Background, timeout_s: float) -> None:
-    """Return once the pool has seen a worker's heartbeat.
+    """Return once the pool has seen a heartbeat of this worker, not of its predecessor.
 
     Raises:
         StackError: The worker ended, or was not seen in time; with the end of its log.
@@ -128,7 +128,8 @@ def wait_for_worker(api_url: str, pool: str, worker: Background, timeout_s: floa
     ):
         while time.monotonic() < deadline and worker.alive:
             found = client.read_workers_for_work_pool(pool)
-            if any(w.status == "ONLINE" and w.name == WORKER_NAME for w in found):
+            beats = [w.last_heartbeat_time for w in found if w.name == WORKER_NAME]
+            if any(beat and beat.timestamp() > worker.started_s for beat in beats):
                 return
             time.sleep(0.5)
     raise StackError(f"the worker did not start; {worker.log}:\n{worker.log_tail()}")
