@@ -206,7 +206,7 @@ class Rounds:
             wrong(f"MLflow runs left open: {open_runs}")
         mine = [r for r in runs if r.data.params.get("train.seed") == str(number)]
         steps = collections.Counter(
-            m.step for r in mine for m in client.get_metric_history(r.info.run_id, "loss")
+            m.step for r in mine for m in client.get_metric_history(r.info.run_id, "train/loss")
         )
         repeated = sum(steps.values()) - len(steps)
         if repeated > SAVE_STEPS:

@@ -14,6 +14,7 @@ from prefect.runtime import flow_run
 from flows.approval import ask_for_approval, check_approval_possible
 from flows.interruption import tell_if_interrupted
 from flows.parameters import Overrides
+from flows.repetition import find_earlier_end
 from sql_ft.config import RunConfig, override_config
 from sql_ft.errors import TrackingError
 from sql_ft.tracking.fitting import flatten_params
@@ -75,6 +76,8 @@ def finetune(
         completed state named `NothingNew` if there was nothing to do.
     """
     logger = get_run_logger()
+    if (ended := find_earlier_end()) is not None:
+        return ended
     config = override_config(config, overrides)
     check_approval_possible(config)
     inputs = inputs_key(config)
