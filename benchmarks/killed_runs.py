@@ -157,7 +157,7 @@ class Rounds:
         """Kill after a random share of the run; the stage it was in, and what was killed."""
         stack = self.stack
         child = stack.wait_for(lambda: training_process(stack), 600) if victim == CHILD else None
-        longest = self.training_s if child else max(self.undisturbed_s[-3:])
+        longest = self.training_s if child else min(self.undisturbed_s[-3:])
         time.sleep(self.chance.uniform(0.0, longest))
         stage = stack.stage(run_id)
         if stack.read_run(run_id)["state"]["type"] == "COMPLETED":

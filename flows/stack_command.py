@@ -144,9 +144,14 @@ def start_stack(settings: StackSettings) -> None:
         write_record(settings)
 
         print("applying deployments/", flush=True)
+        from flows.stack_repair import repeat_dead_runs
         from flows.stack_setup import apply_setup, wait_for_worker
 
         deployments = apply_setup(root, settings.api_url, WORK_POOL, settings.client_environment())
+        if WORKER not in running:
+            last = read_background(folder, WORKER)
+            for run in repeat_dead_runs(settings.api_url, WORK_POOL, last):
+                print(f"repeated  {run}, whose process was gone", flush=True)
         worker = start(WORKER, *settings.worker_command())
         wait_for_worker(settings.api_url, WORK_POOL, worker, _WORKER_START_S)
     except BaseException:

@@ -94,14 +94,26 @@ def deploy(root: Path, env: Mapping[str, str]) -> None:
 
 
 def apply_automations(client: SyncPrefectClient, file: Path) -> None:
-    """Create each automation of the file, or replace the one of the same name."""
+    """Create each automation of the file, or replace the one of the same name if it differs.
+
+    Replacing it makes Prefect forget what it is waiting for: a crash that is just being waited
+    upon would never be followed by a repetition.
+    """
     for values in read_yaml(file)["automations"]:
         automation = AutomationCore.model_validate(values)
         known = client.read_automations_by_name(automation.name)
-        if known:
-            client.update_automation(known[0].id, automation)
-        else:
+        if not known:
             client.create_automation(automation)
+        elif _content(known[0]) != _content(automation):
+            client.update_automation(known[0].id, automation)
+
+
+def _content(automation: AutomationCore) -> dict[str, Any]:
+    """What the file says of an automation, without what the server adds."""
+    names = set(AutomationCore.model_fields) - {"owner_resource"}
+    return AutomationCore.model_validate(automation.model_dump(include=names)).model_dump(
+        mode="json", include=names
+    )
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
