@@ -101,7 +101,9 @@ class DeployedStack:
         """Create a flow run as the API's users do; return its id."""
         found = self._ask(lambda: get_json(f"{self.api_url}/deployments/name/{deployment}"))
         url = f"{self.api_url}/deployments/{found['id']}/create_flow_run"
-        return str(post_json(url, {"parameters": parameters, "state": {"type": "SCHEDULED"}})["id"])
+        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+        # Prefect's own client, too, asks again when a busy server answers 503.
+        return str(self._ask(lambda: post_json(url, body))["id"])
 
     def read_run(self, run_id: str) -> dict[str, Any]:
         """The flow run as the API shows it."""
@@ -159,7 +161,9 @@ class DeployedStack:
         """Slots that are still taken after a while without runs."""
         deadline = time.monotonic() + timeout_s
         while True:
-            limits = post_json(f"{self.api_url}/v2/concurrency_limits/filter", {})
+            limits = self._ask(
+                lambda: post_json(f"{self.api_url}/v2/concurrency_limits/filter", {})
+            )
             busy = sum(int(limit["active_slots"]) for limit in limits)
             if not busy or time.monotonic() > deadline:
                 return busy

@@ -192,7 +192,8 @@ def tracking_errors(action: str, store: Store) -> Iterator[None]:
         OSError,
         ImportError,
     ) as error:
-        text = without_password(str(error).strip()) or type(error).__name__
+        # SQLAlchemy adds the statement and its values: long, and nothing that a user can change.
+        text = without_password(str(error).partition("[SQL:")[0].strip()) or type(error).__name__
         raise TrackingError(f"{action} at {store.label}: {text[:600]}", setting=_SETTING) from error
 
 
