@@ -89,8 +89,6 @@ class StackSettings:
         env = {
             **self.client_environment(),
             "PREFECT_API_DATABASE_CONNECTION_URL": database,
-            # SQLite has one writer: on a busy machine 10 s of waiting were not enough.
-            "PREFECT_SERVER_DATABASE_TIMEOUT": "60",
             "PREFECT_SERVER_UI_API_URL": self.api_url,
             # The pages are written with the API's address in them: not into the installation.
             "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(self.folder / "prefect-ui"),
