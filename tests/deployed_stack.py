@@ -201,8 +201,9 @@ class DeployedStack:
         while True:
             try:
                 return question()
-            except StackError:
-                if time.monotonic() > deadline:
+            except StackError as error:
+                away = error.message.startswith("no answer") or " answered 503" in error.message
+                if not away or time.monotonic() > deadline:
                     raise
                 time.sleep(0.5)
 

@@ -20,6 +20,7 @@ from private_postgres import PrivatePostgres
 from tiny_run import run_settings, write_inputs
 from webhook_listener import WebhookListener
 
+from sql_ft.errors import StackError
 from sql_ft.stack.services import MLFLOW, PREFECT, WORKER
 
 RUN = ("prefect", "deployment", "run", "finetune/weekly")
@@ -116,6 +117,9 @@ def test_up_weekly_unchanged_status_down(
         bad = stack.call(*RUN, "--param", 'config={"train": {"lora_r": 0}}')
         assert bad.returncode != 0
         assert "config.train.lora_r" in bad.stdout + bad.stderr
+
+        with pytest.raises(StackError, match=r"config\.train\.lora_r.*0 is less than"):
+            stack.submit("finetune/weekly", {"config": {"train": {"lora_r": 0}}})
 
         values = json.dumps(settings)
         first = stack.call(*RUN, "--param", f"config={values}", "--watch")
