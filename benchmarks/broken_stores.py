@@ -173,7 +173,7 @@ def play(name: str, folder: Path) -> dict[str, object]:
         second = command.start()
         again, _ = second.communicate(timeout=3600)
         last = [line for line in output.splitlines() if line.strip()]
-        errors = [line for line in last if "error" in line.lower() or "|" in line]
+        errors = [line for line in last if line.strip().startswith("error ")]
         return {
             "broken": name,
             "exit": first.returncode,
