@@ -1,4 +1,4 @@
-"""One deployed run whose training, and then whose worker with all it started, is killed; it ends all the same.
+"""A deployed run whose training is killed, then its worker with all it started; it ends well.
 
 All kinds of kills at random moments: benchmarks/killed_runs.py.
 """
