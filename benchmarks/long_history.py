@@ -10,6 +10,7 @@ what the servers' own pages ask for when they are opened.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import resource
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder, DeployedStack(Path(folder, "state")) as stack:
         write_mlflow(stack.mlflow_url, options.runs)
-        write_prefect(stack.api_url, options.runs)
+        write_prefect(stack, options.runs)
         rows = measure(stack, options.runs)
     load = [round(value, 1) for value in os.getloadavg()]
     table = Table(title=f"{options.runs} runs in each server, median of {REPEATS}, load {load[0]}")
@@ -100,18 +101,19 @@ def write_mlflow(url: str, runs: int) -> None:
     post_json(f"{api}/registered-models/alias", alias)
 
 
-def write_prefect(api: str, runs: int) -> None:
+def write_prefect(stack: DeployedStack, runs: int) -> None:
     """Finished flow runs of the weekly deployment; the API dates them all today."""
+    api = stack.api_url
     deployment = get_json(f"{api}/deployments/name/finetune/weekly")
+    create = f"{api}/deployments/{deployment['id']}/create_flow_run"
     for number in range(runs):
-        run = post_json(
-            f"{api}/deployments/{deployment['id']}/create_flow_run",
-            {"name": f"week-{number}", "state": {"type": "PENDING"}},
-        )
+        name = f"week-{number}"
+        body = {"name": name, "idempotency_key": name, "state": {"type": "PENDING"}}
+        run = stack.ask(functools.partial(post_json, create, body))
         for kind in ("RUNNING", "COMPLETED"):
             state = {"type": kind, "message": f"week {number}"}
             url = f"{api}/flow_runs/{run['id']}/set_state"
-            post_json(url, {"state": state, "force": True})
+            stack.ask(functools.partial(post_json, url, {"state": state, "force": True}))
 
 
 def measure(stack: DeployedStack, runs: int) -> dict[str, tuple[float, float]]:

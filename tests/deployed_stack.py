@@ -99,15 +99,15 @@ class DeployedStack:
 
     def submit(self, deployment: str, parameters: dict[str, Any]) -> str:
         """Create a flow run as the API's users do; return its id."""
-        found = self._ask(lambda: get_json(f"{self.api_url}/deployments/name/{deployment}"))
+        found = self.ask(lambda: get_json(f"{self.api_url}/deployments/name/{deployment}"))
         url = f"{self.api_url}/deployments/{found['id']}/create_flow_run"
         body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
         # Prefect's own client, too, asks again when a busy server answers 503.
-        return str(self._ask(lambda: post_json(url, body))["id"])
+        return str(self.ask(lambda: post_json(url, body))["id"])
 
     def read_run(self, run_id: str) -> dict[str, Any]:
         """The flow run as the API shows it."""
-        return dict(self._ask(lambda: get_json(f"{self.api_url}/flow_runs/{run_id}")))
+        return dict(self.ask(lambda: get_json(f"{self.api_url}/flow_runs/{run_id}")))
 
     def wait_until_running(self, run_id: str, timeout_s: float = 600) -> None:
         """Return once the flow itself has begun."""
@@ -161,9 +161,7 @@ class DeployedStack:
         """Slots that are still taken after a while without runs."""
         deadline = time.monotonic() + timeout_s
         while True:
-            limits = self._ask(
-                lambda: post_json(f"{self.api_url}/v2/concurrency_limits/filter", {})
-            )
+            limits = self.ask(lambda: post_json(f"{self.api_url}/v2/concurrency_limits/filter", {}))
             busy = sum(int(limit["active_slots"]) for limit in limits)
             if not busy or time.monotonic() > deadline:
                 return busy
@@ -195,7 +193,7 @@ class DeployedStack:
                     family.append(process)
         return family
 
-    def _ask(self, question: Callable[[], T]) -> T:
+    def ask(self, question: Callable[[], T]) -> T:
         """Ask through an outage: a server that was killed comes back."""
         deadline = time.monotonic() + 120
         while True:
