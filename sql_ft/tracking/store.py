@@ -288,6 +288,12 @@ def _is_complete(path: Path) -> bool:
                 row[0]
                 for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
             }
+    except sqlite3.OperationalError as error:
+        raise TrackingError(
+            f"cannot read {path}: {error}",
+            setting=_SETTING,
+            expected="a file that no other program holds",
+        ) from error
     except sqlite3.DatabaseError as error:
         raise TrackingError(
             f"{path} is not a readable SQLite database: {error}",
