@@ -142,7 +142,7 @@ def measure(stack: DeployedStack, runs: int) -> dict[str, tuple[float, float]]:
             {"sort": "START_TIME_DESC", "limit": 50, "page": max(1, runs // 50)},
         ),
         "Prefect: count of runs": lambda: post_json(f"{api}/flow_runs/count", {}),
-        "Prefect: HTML": lambda: page(f"{stack.settings.prefect_url}/runs"),
+        "Prefect: HTML": lambda: page(stack.settings.prefect_url),
         "MLflow: newest 100 runs": lambda: post_json(f"{mlflow}/runs/search", newest),
         "MLflow: registered models": lambda: get_json(f"{mlflow}/registered-models/search"),
         "MLflow: versions": lambda: get_json(
