@@ -12,9 +12,10 @@ ARGS ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CORE_VENV := $(VENV)-core
+AUDIT_VENV := $(VENV)-audit
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down test check lint types contracts core reproduce-write-up clean
+.PHONY: help install demo up down test check lint types contracts core audit reproduce-write-up clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -42,7 +43,7 @@ down: $(STAMP) ## stop exactly what `make up` started
 test: $(STAMP) ## the test suite
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest $(ARGS)
 
-check: lint types contracts test core ## everything CI checks
+check: lint types contracts test core audit ## everything CI checks
 
 lint: $(STAMP) ## ruff
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -58,8 +59,13 @@ core: ## evaluation works in an environment that has the core dependencies alone
 	@$(CORE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e .
 	@$(CORE_VENV)/bin/python tests/core_only.py
 
+audit: ## known vulnerabilities of the pinned packages; says so where nobody can be asked
+	@test -x $(AUDIT_VENV)/bin/python || $(PYTHON) -m venv $(AUDIT_VENV)
+	@$(AUDIT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt pip-audit
+	@$(AUDIT_VENV)/bin/python .ci/audit.py constraints.txt
+
 reproduce-write-up: $(STAMP) ## the published recipe: Qwen2.5-1.5B-Instruct, the real dataset (GPU and hub needed)
 	@$(BIN)/sql-ft run --config deployments/configs/write_up.yaml $(ARGS)
 
 clean: ## remove environments and state
-	rm -rf $(VENV) $(CORE_VENV) state
+	rm -rf $(VENV) $(CORE_VENV) $(AUDIT_VENV) state

@@ -9,11 +9,13 @@ from typing import Any
 
 from prefect import State, flow
 from prefect.logging import get_run_logger
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 
 from flows.approval import ask_for_approval, check_approval_possible
 from flows.interruption import tell_if_interrupted
+from flows.logging_setup import outlive_reader
 from flows.parameters import Overrides
+from flows.repetition import find_earlier_end
 from sql_ft.config import RunConfig, override_config
 from sql_ft.errors import TrackingError
 from sql_ft.tracking.fitting import flatten_params
@@ -76,6 +78,10 @@ def finetune(
         completed state named `NothingNew` if there was nothing to do.
     """
     logger = get_run_logger()
+    if deployment.id:
+        outlive_reader()
+    if (ended := find_earlier_end()) is not None:
+        return ended
     config = override_config(config, overrides)
     check_approval_possible(config)
     inputs = inputs_key(config)

@@ -63,6 +63,24 @@ def hide_user_error_tracebacks() -> None:
             handler.addFilter(_UserErrorsElsewhere())
 
 
+def outlive_reader() -> None:
+    """Go on when whoever reads this process's output is gone: a worker that was killed.
+
+    rich, which prints Prefect's log lines, ends a process whose pipe is broken. A run loses
+    hours by that, and its lines reach the server and the training log all the same.
+    """
+    from rich.console import Console
+
+    Console.on_broken_pipe = _discard_output  # type: ignore[method-assign,assignment]
+
+
+def _discard_output(console: Any) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for output in (1, 2):
+        os.dup2(nowhere, output)
+    os.close(nowhere)
+
+
 def shield_temporary_server() -> None:
     """Start Prefect's temporary server in a session of its own, and end it with this process.
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sql_ft.errors import ConfigError
 from sql_ft.stack.services import StackSettings
+
+if TYPE_CHECKING:
+    from sql_ft.stack.processes import Background
 
 StateOption = Annotated[
     Path, typer.Option("--state-dir", help="Folder of everything the stack keeps.")
@@ -90,46 +93,70 @@ def up(
 
 
 def start_stack(settings: StackSettings) -> None:
-    """Start both servers and the worker; stop all of them again if one fails.
+    """Start what is not running of both servers and the worker, and apply the deployments.
+
+    On a stack of which a part has died it starts that part alone: a flow run that goes on
+    meanwhile is left alone. If the start fails, what this call has started is stopped again.
 
     Raises:
-        StackError: A port is taken, something is up already, or does not start.
+        StackError: A port is taken, the stack runs at other addresses, or does not start.
     """
-    from sql_ft.stack.processes import start_background, stop_all, wait_until_ready
+    from sql_ft.stack.processes import read_background, start_background, wait_until_ready
     from sql_ft.stack.services import MLFLOW, PREFECT, WORK_POOL, WORKER, check_port
-    from sql_ft.stack.stack_record import require_stopped, write_record
+    from sql_ft.stack.stack_record import require_same_addresses, write_record
 
-    require_stopped(settings.folder)
-    check_port(settings.host, settings.prefect_port, "--prefect-port")
-    check_port(settings.host, settings.mlflow_port, "--mlflow-port")
+    require_same_addresses(settings)
+    folder, root = settings.folder, settings.root
+    running = {
+        name: process
+        for name in (PREFECT, MLFLOW, WORKER)
+        if (process := read_background(folder, name)) is not None and process.alive
+    }
+    for name, port, option in (
+        (PREFECT, settings.prefect_port, "--prefect-port"),
+        (MLFLOW, settings.mlflow_port, "--mlflow-port"),
+    ):
+        if name not in running:
+            if (dead := read_background(folder, name)) is not None:
+                dead.clear_away()
+            check_port(settings.host, port, option)
     if settings.mlflow_store.startswith("sqlite:"):
         from sql_ft.tracking.store import prepare_store
 
         # Created complete and under its lock, as by a run without a server.
         prepare_store(settings.mlflow_store, settings.state_dir)
-    folder, root = settings.folder, settings.root
+    started: list[Background] = []
+
+    def start(name: str, command: list[str], env: dict[str, str]) -> Background:
+        if name in running:
+            return running[name]
+        started.append(start_background(name, command, folder, env, root))
+        return started[-1]
+
     try:
+        if running:
+            print(f"running   {', '.join(running)}", flush=True)
         print("starting the servers", flush=True)
-        servers = {
-            name: start_background(name, command, folder, env, root)
-            for name, (command, env) in (
-                (PREFECT, settings.prefect_command()),
-                (MLFLOW, settings.mlflow_command()),
-            )
-        }
-        wait_until_ready(servers[MLFLOW], f"{settings.mlflow_url}/health", _SERVER_START_S)
-        wait_until_ready(servers[PREFECT], f"{settings.api_url}/health", _SERVER_START_S)
+        prefect = start(PREFECT, *settings.prefect_command())
+        mlflow = start(MLFLOW, *settings.mlflow_command())
+        wait_until_ready(mlflow, f"{settings.mlflow_url}/health", _SERVER_START_S)
+        wait_until_ready(prefect, f"{settings.api_url}/health", _SERVER_START_S)
         write_record(settings)
 
         print("applying deployments/", flush=True)
+        from flows.stack_repair import repeat_dead_runs
         from flows.stack_setup import apply_setup, wait_for_worker
 
         deployments = apply_setup(root, settings.api_url, WORK_POOL, settings.client_environment())
-        command, env = settings.worker_command()
-        worker = start_background(WORKER, command, folder, env, root)
+        if WORKER not in running:
+            last = read_background(folder, WORKER)
+            for run in repeat_dead_runs(settings.api_url, WORK_POOL, last):
+                print(f"repeated  {run}, whose process was gone", flush=True)
+        worker = start(WORKER, *settings.worker_command())
         wait_for_worker(settings.api_url, WORK_POOL, worker, _WORKER_START_S)
     except BaseException:
-        stop_all(folder)
+        for process in reversed(started):
+            process.stop()
         raise
     print(f"deployed  {', '.join(deployments)}\n")
 

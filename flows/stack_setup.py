@@ -94,14 +94,26 @@ def deploy(root: Path, env: Mapping[str, str]) -> None:
 
 
 def apply_automations(client: SyncPrefectClient, file: Path) -> None:
-    """Create each automation of the file, or replace the one of the same name."""
+    """Create each automation of the file, or replace the one of the same name if it differs.
+
+    Replacing it makes Prefect forget what it is waiting for: a crash that is just being waited
+    upon would never be followed by a repetition.
+    """
     for values in read_yaml(file)["automations"]:
         automation = AutomationCore.model_validate(values)
         known = client.read_automations_by_name(automation.name)
-        if known:
-            client.update_automation(known[0].id, automation)
-        else:
+        if not known:
             client.create_automation(automation)
+        elif _content(known[0]) != _content(automation):
+            client.update_automation(known[0].id, automation)
+
+
+def _content(automation: AutomationCore) -> dict[str, Any]:
+    """What the file says of an automation, without what the server adds."""
+    names = set(AutomationCore.model_fields) - {"owner_resource"}
+    return AutomationCore.model_validate(automation.model_dump(include=names)).model_dump(
+        mode="json", include=names
+    )
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -116,7 +128,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def wait_for_worker(api_url: str, pool: str, worker: Background, timeout_s: float) -> None:
-    """Return once the pool has seen a worker's heartbeat.
+    """Return once the pool has seen a heartbeat of this worker, not of its predecessor.
 
     Raises:
         StackError: The worker ended, or was not seen in time; with the end of its log.
@@ -128,7 +140,8 @@ def wait_for_worker(api_url: str, pool: str, worker: Background, timeout_s: floa
     ):
         while time.monotonic() < deadline and worker.alive:
             found = client.read_workers_for_work_pool(pool)
-            if any(w.status == "ONLINE" and w.name == WORKER_NAME for w in found):
+            beats = [w.last_heartbeat_time for w in found if w.name == WORKER_NAME]
+            if any(beat and beat.timestamp() > worker.started_s for beat in beats):
                 return
             time.sleep(0.5)
     raise StackError(f"the worker did not start; {worker.log}:\n{worker.log_tail()}")

@@ -10,8 +10,10 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from httpx import HTTPError
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.context import TaskRunContext
+from prefect.exceptions import PrefectException
 from prefect.logging import get_run_logger
 from rich.progress import (
     BarColumn,
@@ -60,7 +62,7 @@ def report_progress(description: str, unit: str) -> Iterator[ProgressCallback]:
         row = bar.add_task(description, total=None)
 
         def update(done: int, total: int) -> None:
-            nonlocal artifact, last_log, last_artifact
+            nonlocal last_log
             bar.update(row, completed=done, total=total)
             now = time.monotonic()
             if bar.disable and (now - last_log >= _LOG_EVERY_S):
@@ -69,13 +71,21 @@ def report_progress(description: str, unit: str) -> Iterator[ProgressCallback]:
             if TaskRunContext.get() is None or total <= 0:
                 return
             percent = 100.0 * done / total
+            try:
+                show(percent, total, done == total, now)
+            except (HTTPError, PrefectException) as error:
+                # A server that is away for a moment must not end an hour of training.
+                logger.debug("progress could not be shown: %s", error)
+
+        def show(percent: float, total: int, last: bool, now: float) -> None:
+            nonlocal artifact, last_artifact
             if artifact is None and now - last_artifact >= _ARTIFACT_EVERY_S:
                 created = create_progress_artifact(
                     progress=percent, description=f"{description}, {total} {unit}"
                 )
                 artifact = created if isinstance(created, uuid.UUID) else None
                 last_artifact = now
-            elif artifact is not None and (done == total or now - last_artifact >= 5.0):
+            elif artifact is not None and (last or now - last_artifact >= _ARTIFACT_EVERY_S):
                 update_progress_artifact(artifact_id=artifact, progress=percent)
                 last_artifact = now
 

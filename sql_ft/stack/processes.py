@@ -1,8 +1,8 @@
 """Background processes that a later command can stop: exactly those, and all they started.
 
 Each process leads a session of its own. A record beside its log holds the process id and the
-time it started, because ids are used again: a record whose process is gone, or whose id
-belongs to another process by now, stops nothing.
+time it started, because ids are used again, and a mark that the process and everything it
+started carry in their environment: what outlives a killed server or worker is found by it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import signal
 import subprocess
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from sql_ft.errors import StackError
 STOP_TIMEOUT_S = 20.0
 _START_TOLERANCE_S = 2.0
 _LOG_TAIL_BYTES = 1500
+#: Environment variable with the mark of the background process that a process descends from.
+MARK = "SQL_FT_BACKGROUND"
 
 #: Handles of what this process started: it may outlive this process, so nobody waits for it.
 _STARTED: list[subprocess.Popen[bytes]] = []
@@ -39,12 +42,15 @@ class Background:
         folder: Where both are.
         pid: Process, session and process group.
         started_s: Start of the process, seconds since the epoch, as the system tells it.
+        marks: Values of `MARK` in the environment of the process and its descendants; the
+            first are those of killed predecessors whose descendants were left alone.
     """
 
     name: str
     folder: Path
     pid: int
     started_s: float
+    marks: tuple[str, ...] = ()
 
     @property
     def log(self) -> Path:
@@ -71,28 +77,36 @@ class Background:
             return stream.read().decode("utf-8", "replace").strip()
         return ""
 
+    def survivors(self) -> list[psutil.Process]:
+        """What the process started and left behind when it was killed."""
+        return [] if self.alive else _marked(self.marks)
+
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> bool:
-        """End the process and everything it started; forget the record.
+        """End the process and everything it started, also what outlived it; forget the record.
 
         Returns:
             True if something was running.
         """
         process = self._process()
+        # Children may lead groups of their own; the list is taken while they have a parent.
+        family = [process, *_children(process)] if process is not None else self.survivors()
         if process is not None:
-            # Children may lead groups of their own; the list is taken while they have a parent.
-            family = [process, *_children(process)]
             _signal_group(self.pid, signal.SIGTERM)
             _, left = psutil.wait_procs([process], timeout=timeout_s)
             # Helpers get a moment of their own: a flow run closes its MLflow run.
             _, left = psutil.wait_procs(family, timeout=5.0 if not left else 0.0)
             if left:
                 _signal_group(self.pid, signal.SIGKILL)
-            for survivor in left:
-                with contextlib.suppress(psutil.Error):
-                    survivor.kill()
-            psutil.wait_procs(left, timeout=5.0)
+            _kill(left)
+        else:
+            _terminate(family, timeout_s)
+        _kill(_marked(self.marks))
         record_path(self.folder, self.name).unlink(missing_ok=True)
-        return process is not None
+        return bool(family)
+
+    def clear_away(self) -> None:
+        """End what a killed process left behind: it may hold the port of its successor."""
+        _terminate(self.survivors(), STOP_TIMEOUT_S)
 
 
 def record_path(folder: Path, name: str) -> Path:
@@ -114,6 +128,8 @@ def start_background(
             f"{name} is running already (process {known.pid})", expected="`sql-ft down` first"
         )
     folder.mkdir(parents=True, exist_ok=True)
+    mark = uuid.uuid4().hex
+    marks = (*(known.marks if known is not None and known.survivors() else ()), mark)
     try:
         with (folder / f"{name}.log").open("ab") as log:
             child = subprocess.Popen(
@@ -121,7 +137,7 @@ def start_background(
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=dict(env),
+                env={**env, MARK: mark},
                 cwd=cwd,
                 start_new_session=True,
             )
@@ -129,19 +145,20 @@ def start_background(
         raise StackError(f"cannot start {name}: {error}") from error
     _STARTED.append(child)
     started_s = psutil.Process(child.pid).create_time()
-    record = {"pid": child.pid, "started_s": started_s, "command": list(command)}
+    record = {"pid": child.pid, "started_s": started_s, "marks": marks}
     path = record_path(folder, name)
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     partial.replace(path)
-    return Background(name, folder, child.pid, started_s)
+    return Background(name, folder, child.pid, started_s, marks)
 
 
 def read_background(folder: Path, name: str) -> Background | None:
     """Return the recorded process, None if there is no readable record."""
     try:
         record = json.loads(record_path(folder, name).read_text(encoding="utf-8"))
-        return Background(name, folder, int(record["pid"]), float(record["started_s"]))
+        marks = tuple(str(mark) for mark in record.get("marks", ()))
+        return Background(name, folder, int(record["pid"]), float(record["started_s"]), marks)
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 
@@ -188,6 +205,33 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
         return list(process.children(recursive=True))
     except psutil.Error:
         return []
+
+
+def _marked(marks: Sequence[str]) -> list[psutil.Process]:
+    """Every process with one of these marks in its environment; not this one."""
+    found: list[psutil.Process] = []
+    if not marks:
+        return found
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.pid != os.getpid() and process.environ().get(MARK) in marks:
+                found.append(process)
+    return found
+
+
+def _terminate(family: Sequence[psutil.Process], timeout_s: float) -> None:
+    for process in family:
+        with contextlib.suppress(psutil.Error):
+            process.terminate()
+    _, left = psutil.wait_procs(list(family), timeout=timeout_s)
+    _kill(left)
+
+
+def _kill(family: Sequence[psutil.Process]) -> None:
+    for process in family:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(list(family), timeout=5.0)
 
 
 def _signal_group(pgid: int, signum: signal.Signals) -> None:

@@ -105,10 +105,11 @@ class StackSettings:
             **self.client_environment(),
             # No LLM judges run here; without them the server is one process.
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            # Not as an argument: everybody on the machine can list those, with the password.
+            "MLFLOW_BACKEND_STORE_URI": self.mlflow_store,
         }
         env.pop("MLFLOW_TRACKING_URI")
         command = _module("mlflow", "server", "--host", self.host, "--port", str(self.mlflow_port))
-        command += ["--backend-store-uri", self.mlflow_store]
         command += ["--artifacts-destination", self.artifact_root, "--workers", "1"]
         return command, env
 

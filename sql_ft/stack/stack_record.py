@@ -28,16 +28,19 @@ def read_record(folder: Path) -> dict[str, str]:
     return value if isinstance(value, dict) else {}
 
 
-def require_stopped(folder: Path) -> None:
-    """Make sure that no part of a stack is running from this folder.
+def require_same_addresses(settings: StackSettings) -> None:
+    """Make sure that what is running from this folder listens where it is asked to.
 
     Raises:
-        StackError: Something is; two stacks would share one database.
+        StackError: It does not; two stacks would share one database.
     """
-    alive = [f"{p.name} (process {p.pid})" for p in recorded(folder) if p.alive]
-    if alive:
+    alive = [f"{p.name} (process {p.pid})" for p in recorded(settings.folder) if p.alive]
+    known = read_record(settings.folder)
+    asked = {"prefect_api_url": settings.api_url, "mlflow_url": settings.mlflow_url}
+    if alive and known != asked:
+        where = ", ".join(known.values()) or "unknown addresses"
         raise StackError(
-            f"{', '.join(alive)} of {folder} is running already",
-            setting="--state-dir",
-            expected="`sql-ft down` first, or another folder",
+            f"{', '.join(alive)} of {settings.folder} is running already, with {where}",
+            setting="--prefect-port, --mlflow-port, --host",
+            expected="the same addresses, `sql-ft down` first, or another --state-dir",
         )

@@ -194,7 +194,8 @@ def tracking_errors(action: str, store: Store) -> Iterator[None]:
         OSError,
         ImportError,
     ) as error:
-        text = without_password(str(error).strip()) or type(error).__name__
+        # SQLAlchemy adds the statement and its values: long, and nothing that a user can change.
+        text = without_password(str(error).partition("[SQL:")[0].strip()) or type(error).__name__
         raise TrackingError(f"{action} at {store.label}: {text[:600]}", setting=_SETTING) from error
 
 
@@ -291,6 +292,12 @@ def _is_complete(path: Path) -> bool:
                 row[0]
                 for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
             }
+    except sqlite3.OperationalError as error:
+        raise TrackingError(
+            f"cannot read {path}: {error}",
+            setting=_SETTING,
+            expected="a file that no other program holds",
+        ) from error
     except sqlite3.DatabaseError as error:
         raise TrackingError(
             f"{path} is not a readable SQLite database: {error}",

@@ -1,78 +1,154 @@
-"""The printed commands, on real servers and a real worker: up, run, skip, status, down."""
+"""The printed commands, on real servers and a real worker: up, run, skip, fail, status, down.
+
+Once on SQLite and once on PostgreSQL. Databases of one's own: SQL_FT_TEST_PREFECT_DATABASE
+(postgresql+asyncpg://…) and SQL_FT_TEST_MLFLOW_DATABASE (postgresql+psycopg://…), both empty.
+"""
 
 import json
 import os
-import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import private_postgres
 import psutil
 import pytest
+import yaml
+from deployed_stack import ROOT, DeployedStack
+from private_postgres import PrivatePostgres
+from tiny_run import run_settings, write_inputs
+from webhook_listener import WebhookListener
 
-from sql_ft.config import RunConfig
-from sql_ft.stack.processes import recorded
-from sql_ft.stack.services import STACK_FOLDER
+from sql_ft.errors import StackError
+from sql_ft.stack.services import MLFLOW, PREFECT, WORKER
 
-ROOT = Path(__file__).parents[2]
+RUN = ("prefect", "deployment", "run", "finetune/weekly")
+NO_BLOCK = "00000000-0000-0000-0000-000000000000"
+TOKEN, HOOK = "hf_Th1sM4yStandN0where", "h00kTh1sM4yStandN0where"
+_MAKE_BLOCK = (
+    "import sys; from prefect.blocks.webhook import Webhook; "
+    'print(Webhook(method="POST", url=sys.argv[1]).save("sql-ft"))'
+)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@pytest.fixture
+def sqlite() -> tuple[str, str]:
+    return "", ""
 
 
-def call(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", *arguments],
-        cwd=ROOT,
-        env={**env, "COLUMNS": "300"},
+@pytest.fixture
+def postgresql() -> Iterator[tuple[str, str]]:
+    own = tuple(os.environ.get(f"SQL_FT_TEST_{n}_DATABASE", "") for n in ("PREFECT", "MLFLOW"))
+    if all(own):
+        yield own[0], own[1]
+        return
+    if reason := private_postgres.missing():
+        pytest.skip(reason)
+    with PrivatePostgres() as cluster:
+        yield (
+            cluster.url("postgresql+asyncpg", "prefect"),
+            cluster.url("postgresql+psycopg", "mlflow"),
+        )
+
+
+@pytest.fixture
+def hook() -> Iterator[WebhookListener]:
+    with WebhookListener() as listener:
+        yield listener
+
+
+def tell(stack: DeployedStack, hook: WebhookListener, folder: Path) -> None:
+    """Set up deployments/automations.webhook.yaml as its comments say."""
+    made = subprocess.run(
+        [sys.executable, "-c", _MAKE_BLOCK, f"{hook.url}/{HOOK}"],
+        env={**stack.env, "PREFECT_API_URL": stack.api_url},
         capture_output=True,
         text=True,
-        timeout=400,
-        check=False,
+        timeout=120,
+        check=True,
     )
+    block = made.stdout.strip().splitlines()[-1]
+    shipped = (ROOT / "deployments" / "automations.webhook.yaml").read_text(encoding="utf-8")
+    file = folder / "automations.webhook.yaml"
+    file.write_text(shipped.replace(NO_BLOCK, block), encoding="utf-8")
+    assert block in {a["block_document_id"] for a in actions(file)}
+    done = stack.call("prefect", "automation", "create", "--from-file", str(file))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def actions(file: Path) -> list[dict[str, str]]:
+    automations = yaml.safe_load(file.read_text(encoding="utf-8"))["automations"]
+    return [action for automation in automations for action in automation["actions"]]
+
+
+def files_with(folder: Path, secret: str) -> list[str]:
+    return [
+        str(path.relative_to(folder))
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and secret.encode() in path.read_bytes()
+    ]
 
 
 @pytest.mark.slow
-def test_up_weekly_unchanged_status_down(make_config, tmp_path: Path) -> None:
-    config: RunConfig = make_config()
-    state = config.state_path
-    prefect_port, mlflow_port = free_port(), free_port()
-    env = {**os.environ, "HF_HUB_OFFLINE": "1"}
-    ports = ("--prefect-port", str(prefect_port), "--mlflow-port", str(mlflow_port))
+@pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
+def test_up_weekly_unchanged_status_down(
+    backend: str,
+    request: pytest.FixtureRequest,
+    hook: WebhookListener,
+    tmp_path: Path,
+) -> None:
+    databases = request.getfixturevalue(backend)
+    state = tmp_path / "state"
+    base, rows = write_inputs(tmp_path / "inputs")
+    settings = run_settings(base, rows, state, "weekly-test")
+    stack = DeployedStack(state, *databases, env={"HF_TOKEN": TOKEN})
     try:
-        up = call("flows.cli", "up", "--state-dir", str(state), *ports, env=env)
-        assert up.returncode == 0, up.stdout + up.stderr
-        assert f"http://127.0.0.1:{prefect_port}" in up.stdout
-        env["PREFECT_API_URL"] = f"http://127.0.0.1:{prefect_port}/api"
-        env["MLFLOW_TRACKING_URI"] = f"http://127.0.0.1:{mlflow_port}"
+        assert stack.settings.prefect_url in stack.up()
+        listening = {
+            connection.laddr.ip
+            for process in stack.marked(PREFECT, MLFLOW, WORKER)
+            for connection in process.net_connections("inet")
+            if connection.status == psutil.CONN_LISTEN
+        }
+        assert listening == {"127.0.0.1"}
+        tell(stack, hook, tmp_path)
 
-        run = ("prefect", "deployment", "run", "finetune/weekly")
-        bad = call(*run, "--param", 'config={"train": {"lora_r": 0}}', env=env)
+        bad = stack.call(*RUN, "--param", 'config={"train": {"lora_r": 0}}')
         assert bad.returncode != 0
         assert "config.train.lora_r" in bad.stdout + bad.stderr
 
-        values = json.dumps(config.model_dump(mode="json"))
-        first = call(*run, "--param", f"config={values}", "--watch", env=env)
+        with pytest.raises(StackError, match=r"config\.train\.lora_r.*0 is less than"):
+            stack.submit("finetune/weekly", {"config": {"train": {"lora_r": 0}}})
+
+        values = json.dumps(settings)
+        first = stack.call(*RUN, "--param", f"config={values}", "--watch")
         assert first.returncode == 0, first.stdout + first.stderr
         assert "'Completed'" in first.stdout
-        assert "sql_ft.adapter.kept" in first.stdout
-        again = call(*run, "--param", f"config={values}", "--watch", env=env)
+        assert "execution accuracy 1.000" in hook.wait_for("sql_ft.adapter.promoted: ")
+        again = stack.call(*RUN, "--param", f"config={values}", "--watch")
         assert "'NothingNew'" in again.stdout, again.stdout + again.stderr
+        hook.wait_for("sql_ft.run.skipped: nothing new since v1")
 
-        name = config.tracking.registered_model_name
-        status = call(
-            "flows.cli", "status", "--set", f"tracking.registered_model_name={name}", env=env
-        )
+        settings["data"]["path"] = str(tmp_path / "gone.jsonl")
+        failed = stack.submit("finetune/weekly", {"config": settings})
+        run = stack.wait_until_settled(failed)
+        assert run["state"]["type"] == "FAILED"
+        assert "gone.jsonl" in run["state"]["message"]
+        assert "gone.jsonl" in hook.wait_for("sql_ft.run.failed: ")
+
+        name = ("--set", "tracking.registered_model_name=weekly-test")
+        status = stack.call("flows.cli", "status", *name)
         assert status.returncode == 0, status.stdout + status.stderr
-        assert "nothing new since v1" in status.stdout
+        assert "weekly-test v1" in status.stdout
         # The scheduler has made the runs of the coming Mondays.
         assert "weekly at" in status.stdout
+        assert stack.busy_slots() == 0
     finally:
-        processes = [psutil.Process(p.pid) for p in recorded(state / STACK_FOLDER) if p.alive]
-        family = [*processes, *(c for p in processes for c in p.children(recursive=True))]
-        down = call("flows.cli", "down", "--state-dir", str(state), env=env)
-    assert down.stdout.startswith("stopped worker, "), down.stdout + down.stderr
+        family = stack.marked(PREFECT, MLFLOW, WORKER)
+        down = stack.down()
+    assert down.startswith("stopped worker, "), down
     assert [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE] == []
+    passwords = [url.split(":")[2].partition("@")[0] for url in databases if url]
+    for secret in (TOKEN, HOOK, *passwords):
+        assert files_with(tmp_path, secret) == []

@@ -1,5 +1,6 @@
 """`sql-ft down` stops what was started, all of it, and nothing else."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from sql_ft.stack.processes import (
     wait_until_ready,
 )
 from sql_ft.stack.services import StackSettings, check_port
+from sql_ft.stack.stack_record import require_same_addresses, write_record
 
 #: A process with a child in a session of its own, as a worker's flow run may be.
 _PARENT = """
@@ -118,3 +120,34 @@ def test_servers_listen_on_loopback_and_know_each_other(tmp_path):
     _, worker = settings.worker_command()
     assert worker["MLFLOW_TRACKING_URI"] == "http://127.0.0.1:2"
     assert worker["PREFECT_API_URL"] == "http://127.0.0.1:1/api"
+
+
+def test_what_outlives_a_killed_process_is_stopped(tmp_path):
+    """A worker that was killed leaves its flow run: in a session, and a parent, of its own."""
+    process = start(tmp_path)
+    child = child_of(process)
+    os.kill(process.pid, signal.SIGKILL)
+    while process.alive:
+        time.sleep(0.05)
+    assert child.is_running()
+    assert [p.pid for p in process.survivors()] == [child.pid]
+
+    successor = start(tmp_path, code="import time; time.sleep(600)")
+    assert child.is_running(), "a successor leaves it alone"
+    assert len(successor.marks) == 2
+    assert stop_all(tmp_path) == ["service"]
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+def test_stack_at_other_addresses_is_not_joined(tmp_path):
+    settings = StackSettings(state_dir=tmp_path, root=tmp_path, prefect_port=1, mlflow_port=2)
+    process = start(settings.folder, name="prefect-server")
+    try:
+        write_record(settings)
+        require_same_addresses(settings)
+        other = dataclasses.replace(settings, mlflow_port=3)
+        with pytest.raises(StackError, match=f"process {process.pid}.*http://127.0.0.1:2"):
+            require_same_addresses(other)
+    finally:
+        stop_all(settings.folder)
+    require_same_addresses(dataclasses.replace(settings, mlflow_port=3))

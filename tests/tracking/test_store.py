@@ -98,6 +98,17 @@ def test_a_password_never_reaches_a_message(tmp_path: Path):
     assert without_password("at http://me:secret@host:1/x.") == "at http://me:***@host:1/x."
 
 
+def test_a_locked_file_is_called_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    file = tmp_path / "mlflow.db"
+    connect = sqlite3.connect
+    with closing(connect(file, isolation_level=None)) as holder:
+        holder.execute("CREATE TABLE experiments (id INTEGER)")
+        holder.execute("BEGIN EXCLUSIVE")
+        monkeypatch.setattr(sqlite3, "connect", lambda path, timeout: connect(path, timeout=0.1))
+        with pytest.raises(TrackingError, match=r"cannot read .*mlflow\.db: database is locked"):
+            prepare_store(f"sqlite:///{file}", tmp_path)
+
+
 def test_a_file_that_is_no_database_is_named(tmp_path: Path):
     broken = tmp_path / "mlflow.db"
     broken.write_bytes(b"not a database, but long enough to be read as one" * 50)

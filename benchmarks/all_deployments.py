@@ -1,0 +1,96 @@
+"""Every deployment of `deployments/prefect.yaml`, by the printed commands, on one stack.
+
+    python benchmarks/all_deployments.py [--postgresql] [--out result.json]
+
+`sql-ft up`; `prefect deployment run FLOW/NAME --watch` for each deployment with the small
+configuration of `tests/tiny_run.py`, weekly first; `sql-ft status`; `sql-ft down`. What a flow
+takes beside the configuration stays as deployed, except what would take minutes: --param.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from deployed_stack import ROOT, DeployedStack
+from private_postgres import PrivatePostgres, missing
+from tiny_run import run_settings, write_inputs
+
+#: Beside `config`, by deployment: small enough for a minute.
+SMALL: dict[str, dict[str, object]] = {
+    "evaluate-champion": {"fresh": {"rows": 8, "min_rows": 4, "confidence": 0.99}},
+}
+#: Added to the configuration, by deployment.
+SECTIONS: dict[str, dict[str, object]] = {
+    "sweep": {"sweep": {"lora_r": [4, 8], "validation_rows": 8, "max_children": 2}},
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--postgresql", action="store_true", help="a private cluster for both")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args(arguments)
+    if options.postgresql and (reason := missing()):
+        sys.exit(reason)
+    content = yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text(encoding="utf-8"))
+    rows = []
+    with contextlib.ExitStack() as held:
+        folder = Path(held.enter_context(tempfile.TemporaryDirectory()))
+        urls = ("", "")
+        if options.postgresql:
+            cluster = held.enter_context(PrivatePostgres())
+            urls = (
+                cluster.url("postgresql+asyncpg", "prefect"),
+                cluster.url("postgresql+psycopg", "mlflow"),
+            )
+        base, data = write_inputs(folder)
+        stack = held.enter_context(DeployedStack(folder / "state", *urls))
+        for deployment in content["deployments"]:
+            name = deployment["name"]
+            flow = Path(deployment["entrypoint"].partition(":")[0]).stem
+            config = run_settings(base, data, stack.state_dir, "all") | SECTIONS.get(name, {})
+            parameters = {"config": config, **SMALL.get(name, {})}
+            command = ["prefect", "deployment", "run", f"{flow}/{name}", "--watch"]
+            for key, value in parameters.items():
+                command += ["--param", f"{key}={json.dumps(value)}"]
+            began = time.monotonic()
+            done = stack.call(*command, timeout_s=3600)
+            last = [line for line in done.stdout.splitlines() if "state" in line.lower()]
+            row = {
+                "deployment": f"{flow}/{name}",
+                "exit": done.returncode,
+                "seconds": round(time.monotonic() - began, 1),
+                "said": (last or done.stderr.splitlines() or ["nothing"])[-1].strip()[:200],
+            }
+            rows.append(row)
+            print(json.dumps(row), flush=True)
+        status = stack.call("flows.cli", "status", "--set", "tracking.registered_model_name=all")
+    print(status.stdout)
+    table = Table(title="every deployment on one stack")
+    for column in ("deployment", "exit", "seconds", "said"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*map(str, row.values()))
+    Console().print(table)
+    if options.out:
+        result = {"load_average": [round(v, 1) for v in os.getloadavg()], "deployments": rows}
+        options.out.write_text(json.dumps(result, indent=1) + "\n")
+    return int(status.returncode != 0 or any(row["exit"] for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
