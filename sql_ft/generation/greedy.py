@@ -79,8 +79,13 @@ def decode_all(
     order = sorted(range(len(prompts)), key=lambda i: (-len(prompts[i]), i))
     batches = [order[first : first + batch_size] for first in range(0, len(order), batch_size)]
     grouped = takes_grouped_rows(model)
-    cores = torch.get_num_threads() if grouped else 1
-    parts = [part for batch in batches for part in cut_batch(batch, cores)]
+    cores = torch.get_num_threads()
+    # Elsewhere operations are long enough to be divided, or run on a GPU.
+    parts = [
+        part
+        for batch in batches
+        for part in (cut_batch(batch, cores) if grouped else [Part(batch, cores)])
+    ]
     decoded: list[Decoded | None] = [None] * len(prompts)
 
     def decode(part: Part) -> Part:
