@@ -63,10 +63,13 @@ def run(
     tell_if_interrupted("the champion is untouched")
     settings = load_config(config, set_ or ())
     configure_process(verbose)
-    from flows.finetune import run_finetune
-    from flows.summary import print_outcome
+    from flows.start_up import prepare_ahead, temporary_server_ahead
 
     shield_temporary_server()
+    with temporary_server_ahead():
+        prepare_ahead(settings)
+        from flows.finetune import run_finetune
+        from flows.summary import print_outcome
     if not verbose:
         hide_user_error_tracebacks()
     print_outcome(run_finetune(settings), settings, Console())

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sql_ft.config import ModelConfig
 from sql_ft.data import chat
 from sql_ft.errors import ModelError
+from sql_ft.model_libraries import import_bitsandbytes, quiet_bitsandbytes
 
 if TYPE_CHECKING:
     import torch
@@ -181,6 +182,8 @@ def load_base(config: ModelConfig, *, purpose: Literal["train", "generate"]) -> 
     device = pick_device(config)
     dtype = compute_dtype(config, device)
     quantized = config.quantization == "nf4"
+    if quantized:
+        import_bitsandbytes()
     transformers_logging.disable_progress_bar()
     try:
         model, report = AutoModelForCausalLM.from_pretrained(
@@ -236,11 +239,6 @@ def known_deprecations_ignored() -> Iterator[None]:
                 "ignore", message=f"`{name}` is deprecated", category=FutureWarning
             )
         yield
-
-
-def quiet_bitsandbytes() -> None:
-    """Silence its notice, at import, that an optional CPU kernel package is not installed."""
-    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
 
 
 def dequantize_fresh(model: Any) -> Any:

@@ -146,21 +146,22 @@ class TrainConfig(Section):
     )
     packing: bool = Field(
         False,
-        description="rows of a step end to end in one sequence instead of padded (GPU); "
-        "attention stays inside each row and the loss is the same",
+        description="rows of a step end to end in one sequence instead of padded (on a CPU: one "
+        "sequence a core); attention stays inside each row and the loss is the same",
     )
     fused_kernels: AutoOrOff = Field(
         "auto",
         description="with packing, on a GPU with bfloat16: LoRA layers, norms, MLP and loss in "
-        "fused kernels, all in bfloat16 beside a float32 adapter, without autocast",
+        "fused kernels, all in bfloat16 beside a float32 adapter, without autocast; on a CPU in "
+        "float32: LoRA layers, norms, MLP and loss in fewer passes",
     )
     cuda_graphs: AutoOrOff = Field(
         "auto", description="with fused kernels: replay small steps as captured graphs"
     )
     unpack_base: AutoOrOff = Field(
         "auto",
-        description="with fused kernels: hold the NF4 values in 16 bits while training, where "
-        "that takes at most a quarter of the memory: same values, no unpacking at each use",
+        description="with fused kernels: hold the NF4 values unpacked while training, where that "
+        "takes at most a quarter of the memory: same values, no unpacking at each use",
     )
     deterministic: bool = Field(
         True, description="on a GPU: the same seed gives the same adapter on the same machine"

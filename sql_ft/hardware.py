@@ -7,11 +7,16 @@ import resource
 import sys
 from pathlib import Path
 
-#: How OpenMP's threads wait for each other; must be in the environment before torch is
-#: imported. A training step of the tiny base on two idle cores took 0.50 s with passive
-#: waiting, 0.30 s with the default's long spins and 0.32 s with short ones; with one busy
-#: process beside it 0.68 s, 1.30 s and 0.83 s. Short spins are good enough in both cases.
-THREADING = {"GOMP_SPINCOUNT": "1000"}
+#: Environment of processes that compute; libraries read it when they are loaded.
+#:
+#: How OpenMP's threads wait for each other: a training step of the tiny base on two idle
+#: cores took 0.50 s with passive waiting, 0.30 s with the default's long spins and 0.32 s with
+#: short ones; with one busy process beside it 0.68 s, 1.30 s and 0.83 s. Short spins are good
+#: enough in both cases.
+#:
+#: With an arena for each thread, glibc returns a step's memory to the system and takes it back
+#: at the next one: 25,000 page faults a step of two passes, none with one arena.
+THREADING = {"GOMP_SPINCOUNT": "1000", "MALLOC_ARENA_MAX": "1"}
 
 
 def pick_threads() -> int:

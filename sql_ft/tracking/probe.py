@@ -1,19 +1,23 @@
 """Run as a script in a fresh interpreter: load models by their URI and let them answer.
 
 Usage: ``python -P probe.py``; one request a line on standard input, one reply a line on
-standard output. It imports mlflow alone, so that `sql_ft` comes from the code that travels
+standard output. It imports libraries alone, so that `sql_ft` comes from the code that travels
 with the model, as it does on a server. It ends when its input does, so never outlives the
 process that started it by more than one answer.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import importlib
 import json
 import os
 import sys
 from pathlib import Path
 from typing import Any
+
+_LIBRARIES = ("mlflow.pyfunc", "pandas", "torch", "transformers.models.auto.modeling_auto")
 
 
 def main() -> None:
@@ -21,10 +25,22 @@ def main() -> None:
     # What libraries print must not be taken for a reply.
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    import_ahead()
     for line in sys.stdin:
         reply = answer(json.loads(line))
         replies.write(json.dumps(reply) + "\n")
         replies.flush()
+
+
+def import_ahead() -> None:
+    """Import what the first answer will need, while the version is still being written.
+
+    Libraries only: `sql_ft` comes with the version.
+    """
+    for name in _LIBRARIES:
+        # What is missing here is for the version to report, if it needs it.
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 from sql_ft.config import RunConfig
 from sql_ft.errors import ModelError, TrackingError
 from sql_ft.tracking import provenance
-from sql_ft.tracking.fresh_process import verify_loads
+from sql_ft.tracking.fresh_process import kept_process, verify_loads
 from sql_ft.tracking.model_package import Base, identify_base, save_package
 from sql_ft.tracking.store import Store, tracking_errors
 from sql_ft.tracking.versions import (
@@ -120,6 +120,9 @@ def register_adapter(
         if known is not None:
             logger.info("version %s already holds adapter %s", known.version, adapter_hash[:12])
             return known
+        if verify and keep_process:
+            # It starts and imports its libraries while the version is written.
+            kept_process(store, adapter_hash)
         base = identify_base(config.model, revision=base_revision)
         all_tags = {
             **{key: str(value) for key, value in (tags or {}).items()},

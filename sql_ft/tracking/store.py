@@ -153,13 +153,18 @@ def prepare_store(tracking_uri: str, state_dir: Path) -> Store:
     return store
 
 
+def is_local_file(tracking_uri: str) -> bool:
+    """Say whether the store is a SQLite file."""
+    return tracking_uri.strip().startswith(_SQLITE)
+
+
 def missing_sqlite_file(tracking_uri: str) -> Path | None:
     """The SQLite file that a store would be created in; None where there is a store.
 
     Who only reads asks first: a mistyped `state_dir` is not to become an empty store.
     """
     uri = tracking_uri.strip()
-    if not uri.startswith(_SQLITE):
+    if not is_local_file(uri):
         return None
     path = _sqlite_path(_absolute_sqlite(uri))
     return None if path.exists() and path.stat().st_size else path

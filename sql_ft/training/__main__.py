@@ -13,10 +13,10 @@ import sys
 import traceback
 from pathlib import Path
 
-from sql_ft.base_model import quiet_bitsandbytes
 from sql_ft.config import RunConfig
 from sql_ft.errors import SqlFtError
 from sql_ft.lifeline import die_with_parent
+from sql_ft.model_libraries import quiet_bitsandbytes
 from sql_ft.training.events import EventLogHandler, EventWriter
 
 

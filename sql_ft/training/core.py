@@ -22,6 +22,7 @@ from sql_ft.base_model import (
 from sql_ft.config import RunConfig
 from sql_ft.errors import TrainingError
 from sql_ft.hardware import peak_memory_bytes
+from sql_ft.model_libraries import import_bitsandbytes
 from sql_ft.records import Progress, content_hash
 from sql_ft.training.adapter import adapter_bytes, hash_adapter, save_adapter
 from sql_ft.training.checkpoints import find_checkpoint
@@ -70,6 +71,9 @@ def run_training(
     # Before the slow imports: a model that is not there is the likeliest mistake.
     resolved = resolve_model(config.model)
 
+    if config.model.quantization == "nf4":
+        # PEFT imports it too, the slow way.
+        import_bitsandbytes()
     import torch
     from transformers import set_seed
 

@@ -20,14 +20,15 @@ _LONG_PASS = 4096
 _ROWS_STEP = 64
 
 
-def split_rows(lengths: Sequence[int], token_budget: int) -> list[list[int]]:
+def split_rows(lengths: Sequence[int], token_budget: int, *, at_least: int = 1) -> list[list[int]]:
     """Divide rows, in their order, into runs of at most `token_budget` tokens.
 
     The runs are as even as the order allows: a last run of a few tokens would cost a whole
-    pass. A row longer than the budget is a run of its own.
+    pass. A row longer than the budget is a run of its own. `at_least` so many runs are made
+    where there are as many rows.
     """
     total = sum(lengths)
-    passes = max(1, -(-total // token_budget))
+    passes = max(min(at_least, len(lengths)), -(-total // token_budget), 1)
     while True:
         aim = total / passes
         runs: list[list[int]] = []
@@ -60,12 +61,14 @@ class FlattenCollator:
         pad_id: Fills up to the rounded shape; such tokens are rows of their own that
             carry no loss.
         rounded: Round shapes up, so that they repeat and can be captured (GPU).
+        passes: At least so many micro-batches, where there are as many rows.
     """
 
     token_budget: int
     longest: int
     pad_id: int
     rounded: bool
+    passes: int = 1
 
     def __call__(self, rows: Sequence[dict[str, list[int]]]) -> dict[str, Any]:
         """Return ``micro_batches``, and all ids and labels under TRL's names."""
@@ -74,7 +77,7 @@ class FlattenCollator:
         lengths = [len(row["input_ids"]) for row in rows]
         micro_batches = [
             self._flatten([rows[index] for index in run])
-            for run in split_rows(lengths, self.token_budget)
+            for run in split_rows(lengths, self.token_budget, at_least=self.passes)
         ]
         labels = [[IGNORED, *row["labels"][1:]] for row in rows]
         return {

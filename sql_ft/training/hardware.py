@@ -19,11 +19,12 @@ class EffectiveSettings:
         optim: Optimizer, in transformers' spelling.
         precision: Mixed precision of the trainer.
         packing: Whether rows share a sequence.
-        fused: Whether fused kernels run, in bfloat16 without autocast.
+        fused: Whether fused layers run: in bfloat16 without autocast, on a CPU in float32.
         graphs: Whether small passes are captured and replayed.
         compute_dtype: dtype of activations and of unquantized weights.
         quantization: How the base is held.
         threads: CPU threads of PyTorch; 0 leaves PyTorch's own choice (GPU).
+        passes: Micro-batches of a step that run side by side: one a core of a CPU.
     """
 
     device: str
@@ -35,6 +36,7 @@ class EffectiveSettings:
     compute_dtype: str
     quantization: str
     threads: int
+    passes: int = 1
 
     def to_params(self) -> dict[str, str]:
         """Return the settings as run parameters, prefixed ``effective.``."""
@@ -59,7 +61,6 @@ def adapt_to_hardware(config: RunConfig, device: str) -> tuple[EffectiveSettings
     dtype = str(compute_dtype(config.model, device)).removeprefix("torch.")
     precision: Literal["fp32", "bf16", "fp16"]
     optim: str = train.optim
-    packing = train.packing
     if device == "cpu":
         if optim.startswith("paged_"):
             notes.append(f"train.optim {optim} pages GPU memory: adamw_torch instead on this CPU")
@@ -72,9 +73,6 @@ def adapt_to_hardware(config: RunConfig, device: str) -> tuple[EffectiveSettings
         precision = "fp32"
         if config.model.compute_dtype == "float16":
             notes.append("model.compute_dtype float16: float32 instead on this CPU")
-        if packing:
-            notes.append("train.packing is slower than padding on a CPU: rows are padded instead")
-            packing = False
     elif train.precision == "auto":
         precision = "bf16" if dtype == "bfloat16" else "fp32"
     elif train.precision == "bf16" and not _has_bf16():
@@ -82,20 +80,26 @@ def adapt_to_hardware(config: RunConfig, device: str) -> tuple[EffectiveSettings
         precision = "fp16"
     else:
         precision = train.precision
-    fused = packing and train.fused_kernels == "auto" and precision == "bf16"
-    if fused and dtype != "bfloat16":
-        notes.append(f"train.fused_kernels needs bfloat16 and is off with {dtype}")
+    fused = (
+        train.packing and train.fused_kernels == "auto" and (device == "cpu" or precision == "bf16")
+    )
+    needed = "float32" if device == "cpu" else "bfloat16"
+    if fused and dtype != needed:
+        notes.append(f"train.fused_kernels needs {needed} on this device and is off with {dtype}")
         fused = False
+    threads = pick_threads() if device == "cpu" else 0
     effective = EffectiveSettings(
         device=device,
         optim=optim,
         precision=precision,
-        packing=packing,
+        packing=train.packing,
         fused=fused,
-        graphs=fused and train.cuda_graphs == "auto",
+        graphs=fused and device == "cuda" and train.cuda_graphs == "auto",
         compute_dtype=dtype,
         quantization=config.model.quantization,
-        threads=pick_threads() if device == "cpu" else 0,
+        threads=threads,
+        # With dropout the passes would draw from one generator, in an order of chance.
+        passes=threads if device == "cpu" and fused and train.lora_dropout == 0.0 else 1,
     )
     return effective, notes
 

@@ -37,6 +37,7 @@ class PackedStep:
     Attributes:
         loss: Summed negative log-likelihood of the step so far, divided by the count.
         correct: Right guesses of the step so far.
+        gradients: Of the step so far, in the order of the parameters that are trained.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class PackedStep:
         self._chunk_rows = chunk_rows
         self._autocast = autocast
         device = self._parameters[0].device
-        self._gradients = [torch.zeros_like(p) for p in self._parameters]
+        self.gradients = [torch.zeros_like(p) for p in self._parameters]
         self._inverse_count = torch.ones((), device=device)
         self.loss = torch.zeros((), device=device)
         self.correct = torch.zeros((), device=device)
@@ -91,14 +92,17 @@ class PackedStep:
             micro_batches: `FlattenCollator`'s, on the device of the model.
             supervised: Supervised tokens of the whole step.
         """
-        torch._foreach_zero_(self._gradients)
+        torch._foreach_zero_(self.gradients)
         self.loss.zero_()
         self.correct.zero_()
         self._inverse_count.fill_(1.0 / max(supervised, 1))
         for batch in micro_batches:
             self._pass(batch)
-        # The optimizer's zero_grad drops them after each step.
-        for parameter, gradient in zip(self._parameters, self._gradients, strict=True):
+        self.set_gradients()
+
+    def set_gradients(self) -> None:
+        """Make `gradients` those of the parameters; the optimizer drops them after each step."""
+        for parameter, gradient in zip(self._parameters, self.gradients, strict=True):
             parameter.grad = gradient
 
     def _pass(self, batch: dict[str, Any]) -> None:
@@ -176,6 +180,6 @@ class PackedStep:
         )
         mean = loss * self._inverse_count
         gradients = torch.autograd.grad(mean, self._parameters)
-        torch._foreach_add_(self._gradients, list(gradients))
+        torch._foreach_add_(self.gradients, list(gradients))
         self.loss += mean.detach()
         self.correct += correct

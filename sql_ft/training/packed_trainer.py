@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import logging
 from typing import Any
 
@@ -20,6 +21,7 @@ from sql_ft.training.hardware import EffectiveSettings
 from sql_ft.training.memory_plan import GIB, MemoryPlan, ModelSizes, held_bytes, plan_memory
 from sql_ft.training.packed_step import PackedStep
 from sql_ft.training.sft import LeanSFTTrainer
+from sql_ft.training.threaded_step import ThreadedStep
 
 logger = logging.getLogger(__name__)
 
@@ -35,15 +37,23 @@ class PackedSFTTrainer(LeanSFTTrainer):
     `prepare_packed_step` must be called once the adapter is in place.
     """
 
-    packed_step: PackedStep
+    packed_step: PackedStep | ThreadedStep
 
-    def prepare_packed_step(self, rows: TokenisedRows, plan: MemoryPlan) -> None:
-        """Take the rows as they are and get the step ready."""
+    def prepare_packed_step(
+        self, rows: TokenisedRows, plan: MemoryPlan, *, threads: int = 1
+    ) -> None:
+        """Take the rows as they are and get the step ready.
+
+        Args:
+            rows: All rows, in the order of the data set.
+            plan: How a step is cut.
+            threads: Passes side by side (CPU).
+        """
         # A list: a step's rows are needed as Python lists, not decoded from Arrow.
         self.train_dataset = rows.rows
-        causal = self.model.get_base_model()
-        self.packed_step = PackedStep(
-            causal,
+        make_step = functools.partial(
+            PackedStep,
+            self.model.get_base_model(),
             list(self.model.parameters()),
             longest=rows.longest,
             graphs=plan.graphs,
@@ -51,6 +61,7 @@ class PackedSFTTrainer(LeanSFTTrainer):
             chunk_rows=plan.chunk_rows,
             autocast=self.accelerator.autocast if self.args.bf16 else contextlib.nullcontext,
         )
+        self.packed_step = make_step() if threads == 1 else ThreadedStep(make_step, threads)
 
     def training_step(
         self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None
@@ -109,8 +120,12 @@ def prepare_packed_base(
         )
     use_packed_attention(model)
     if effective.device == "cpu":
-        plan = MemoryPlan(_CPU_TOKEN_BUDGET, False, False, 2048, 0, 0)
-        return PreparedBase(model, plan, unpacked=False, liger=False)
+        unpacked = effective.fused and _unpacks_on_cpu(config, model)
+        if unpacked:
+            model = dequantize_fresh(model)
+        checkpointing = config.train.gradient_checkpointing
+        plan = MemoryPlan(_CPU_TOKEN_BUDGET, checkpointing, False, 2048, 0, 0)
+        return PreparedBase(model, plan, unpacked=unpacked, liger=False)
     limit = memory_limit_bytes(config)
     unpacked = False
     if effective.fused and config.train.unpack_base == "auto":
@@ -147,6 +162,17 @@ def prepare_packed_base(
     return PreparedBase(model, plan, unpacked=unpacked, liger=liger)
 
 
+def _unpacks_on_cpu(config: RunConfig, model: Any) -> bool:
+    import psutil
+
+    train = config.train
+    return (
+        config.model.quantization == "nf4"
+        and train.unpack_base == "auto"
+        and 4 * model.num_parameters() <= _MOST_FOR_UNPACKED * psutil.virtual_memory().total
+    )
+
+
 def memory_limit_bytes(config: RunConfig) -> int:
     """Return the GPU memory that training may take: the configured limit, else what is free.
 
@@ -179,7 +205,7 @@ def finish_packed_trainer(
     if effective.fused:
         count = fuse_lora_layers(trainer.model)
         logger.info("%d LoRA layers fused", count)
-    trainer.prepare_packed_step(rows, prepared.plan)
+    trainer.prepare_packed_step(rows, prepared.plan, threads=effective.passes)
 
 
 def flatten_collator(
@@ -191,4 +217,5 @@ def flatten_collator(
         longest=rows.longest,
         pad_id=pad_id,
         rounded=effective.device == "cuda",
+        passes=effective.passes,
     )

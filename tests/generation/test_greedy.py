@@ -10,7 +10,7 @@ from stock_generate import generate_stock
 
 from sql_ft.base_model import load_base, load_tokenizer, stop_ids
 from sql_ft.data.chat import encode_prompt
-from sql_ft.generation import greedy
+from sql_ft.generation import greedy, side_by_side
 from sql_ft.generation.greedy import Decoded, decode_all, decode_batch
 
 Loaded = tuple[Any, list[list[int]], list[int]]
@@ -49,6 +49,36 @@ def test_equals_stock_generate(loaded: Loaded) -> None:
     for row in rows:
         assert (row.token_ids[-1] in stops) == (row.finish_reason == "stop")
         assert not set(row.token_ids[:-1]) & set(stops)
+
+
+@pytest.mark.parametrize("cores", [2, 3])
+def test_parts_of_a_batch_side_by_side_are_stock_generate(loaded: Loaded, cores: int) -> None:
+    """Two parts of four rows each, then a batch too small for two."""
+    model, prompts, stops = loaded
+    expected = [generate_stock(model, p, stops, 20) for p in prompts]
+    counted: list[int] = []
+    torch.set_num_threads(cores)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(side_by_side, "_MIN_ROWS", 4)
+            rows = _decode(loaded, 8, on_batch=counted.append)
+        assert torch.get_num_threads() == cores
+    finally:
+        torch.set_num_threads(1)
+    assert [r.token_ids for r in rows] == expected
+    assert sorted(counted) == [3, 4, 4]
+
+
+def test_the_cache_of_transformers_gives_the_same(
+    loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What architectures with windows and GPUs use."""
+    assert greedy.takes_grouped_rows(loaded[0])
+    expected = _decode(loaded, 4)
+    monkeypatch.setattr(greedy, "takes_grouped_rows", lambda model: False)
+    for shared in (1, 10_000):
+        monkeypatch.setattr(greedy, "_MIN_SHARED", shared)
+        assert _decode(loaded, 4) == _decode(loaded, 11) == expected
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 11, 100])
@@ -112,6 +142,12 @@ def test_progress_counts_rows(loaded: Loaded) -> None:
     counted: list[int] = []
     _decode(loaded, 4, on_batch=counted.append)
     assert counted == [4, 4, 3]
+
+
+def test_the_model_is_as_before(loaded: Loaded) -> None:
+    before = loaded[0].config._attn_implementation
+    _decode(loaded, 4)
+    assert loaded[0].config._attn_implementation == before == "sdpa"
 
 
 def test_nothing_to_do(loaded: Loaded) -> None:

@@ -28,6 +28,12 @@ def test_splits_are_even() -> None:
     assert split_rows([900, 100], 800) == [[0], [1]]
 
 
+def test_a_step_is_divided_among_the_cores() -> None:
+    assert split_rows([100] * 8, 8000, at_least=2) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert split_rows([100], 8000, at_least=2) == [[0]]
+    assert split_rows([100] * 9, 400, at_least=2) == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
+
+
 def _row(start: int, length: int, answer: int) -> dict[str, list[int]]:
     ids = list(range(start, start + length))
     return {"input_ids": ids, "labels": [IGNORED] * (length - answer) + ids[length - answer :]}

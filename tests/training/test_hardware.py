@@ -34,12 +34,12 @@ def test_the_published_recipe_to_the_letter() -> None:
 
 
 def test_each_replacement_on_a_cpu_is_said() -> None:
-    config = load_config(CONFIGS / "write_up.yaml", ["train.packing=true"])
+    config = load_config(CONFIGS / "write_up.yaml")
     effective, notes = adapt_to_hardware(config, "cpu")
     assert (effective.optim, effective.precision) == ("adamw_torch", "fp32")
     assert (effective.compute_dtype, effective.packing) == ("float32", False)
-    assert len(notes) == 4
-    for setting in ("train.optim", "train.precision", "model.compute_dtype", "train.packing"):
+    assert len(notes) == 3
+    for setting in ("train.optim", "train.precision", "model.compute_dtype"):
         assert sum(setting in note for note in notes) == 1
 
 
@@ -48,6 +48,20 @@ def test_the_laptop_preset_needs_no_replacement() -> None:
     effective, notes = adapt_to_hardware(config, "cpu")
     assert notes == []
     assert effective.to_params()["effective.optim"] == config.train.optim
+
+
+def test_a_cpu_runs_a_pass_on_each_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    effective, _ = adapt_to_hardware(load_config(CONFIGS / "tiny.yaml"), "cpu")
+    assert (effective.packing, effective.fused, effective.graphs) == (True, True, False)
+    assert (effective.threads, effective.passes) == (2, 2)
+    for override in ("train.lora_dropout=0.1", "train.fused_kernels=off", "train.packing=false"):
+        changed, _ = adapt_to_hardware(load_config(CONFIGS / "tiny.yaml", [override]), "cpu")
+        assert changed.passes == 1, override
+    half = load_config(CONFIGS / "tiny.yaml", ["model.compute_dtype=bfloat16"])
+    effective, notes = adapt_to_hardware(half, "cpu")
+    assert (effective.packing, effective.fused) == (True, False)
+    assert any("train.fused_kernels needs float32" in note for note in notes)
 
 
 def test_auto_precision_follows_the_compute_dtype_on_a_gpu() -> None:

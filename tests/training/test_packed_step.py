@@ -18,12 +18,21 @@ from sql_ft.training.dataset import IGNORED, tokenise_rows
 from sql_ft.training.hardware import EffectiveSettings, adapt_to_hardware
 from sql_ft.training.head_loss import head_loss, softmax_minus_target
 from sql_ft.training.packed_trainer import PackedSFTTrainer
+from sql_ft.training.threaded_step import ThreadedStep
 
 STEP = {"per_device_train_batch_size": 3, "gradient_accumulation_steps": 2, "max_steps": 4}
 
 
 def _trainer(
-    base: Path, rows: Path, folder: Path, *, packing: bool, quantization: str = "nf4", **train: Any
+    base: Path,
+    rows: Path,
+    folder: Path,
+    *,
+    packing: bool,
+    quantization: str = "nf4",
+    fused: bool = False,
+    passes: int = 1,
+    **train: Any,
 ) -> Any:
     config = small_config(
         base,
@@ -32,7 +41,7 @@ def _trainer(
     )
     tokenizer = load_tokenizer(config.model)
     effective, _ = adapt_to_hardware(config, "cpu")
-    effective = dataclasses.replace(effective, packing=packing)
+    effective = dataclasses.replace(effective, packing=packing, fused=fused, passes=passes)
     set_seed(1)
     tokenised = tokenise_rows(rows, tokenizer, max_length=512)
     return build_trainer(config, effective, tokenizer, tokenised, folder)
@@ -69,6 +78,38 @@ def test_packed_training_is_padded_training(
     ]
     # Padded, a step's figure is the mean of its two micro-batches' shares.
     assert shares[0] == pytest.approx(shares[1], abs=0.02)
+
+
+@pytest.mark.parametrize("quantization", ["none", "nf4"])
+def test_fused_passes_side_by_side_are_padded_training(
+    base: Path, rows: Path, tmp_path: Path, quantization: str
+) -> None:
+    padded = _trainer(base, rows, tmp_path / "a", packing=False, quantization=quantization)
+    settings: dict[str, Any] = {"packing": True, "quantization": quantization, "fused": True}
+    trainers = [_trainer(base, rows, tmp_path / "b", passes=2, **settings) for _ in range(2)]
+    trained = []
+    for trainer in (padded, *trainers):
+        # TRL rounds a fresh adapter of a quantized base to bfloat16, not one of its values.
+        for name, parameter in trainer.model.named_parameters():
+            if "lora_A" in name:
+                parameter.data = parameter.data.bfloat16().float()
+        trainer.train()
+        trained.append(_trained(trainer))
+    assert isinstance(trainers[0].packed_step, ThreadedStep)
+    assert not any(hasattr(p, "quant_state") for p in trainers[0].model.parameters())
+    assert _losses(trainers[0]) == pytest.approx(_losses(padded), abs=1e-5)
+    for name, tensor in trained[1].items():
+        torch.testing.assert_close(tensor, trained[0][name], atol=5e-5, rtol=1e-3)
+        assert torch.equal(tensor, trained[2][name]), "the same seed, another adapter"
+
+
+def test_an_error_in_a_pass_ends_the_step(base: Path, rows: Path, tmp_path: Path) -> None:
+    trainer = _trainer(base, rows, tmp_path, packing=True, fused=True, passes=2)
+    batch = next(iter(trainer.get_train_dataloader()))
+    batch["micro_batches"][1]["input_ids"] += 10**6
+    with pytest.raises(IndexError):
+        trainer.packed_step.run(batch["micro_batches"], batch["supervised"])
+    assert torch.get_num_threads() == 1
 
 
 @pytest.mark.parametrize("quantization", ["none", "nf4"])
