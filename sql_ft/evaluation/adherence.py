@@ -97,9 +97,7 @@ def _plain_sources(select: exp.Select, known: dict[str, Table]) -> dict[str, set
     return sources
 
 
-def _is_plain(
-    column: exp.Column, selects: dict[int, tuple[dict[str, set[str]], set[str]]]
-) -> bool:
+def _is_plain(column: exp.Column, selects: dict[int, tuple[dict[str, set[str]], set[str]]]) -> bool:
     """True if the SELECT that the column stands in has it."""
     around = column.parent
     while around is not None and not isinstance(around, exp.Query):

@@ -33,7 +33,8 @@ def find_nodes(tree: exp.Expr, *kinds: type[Node]) -> list[Node]:
 
 def kinds_of(tree: exp.Expr) -> set[type]:
     """Classes of the nodes, and their bases."""
-    return set().union(*map(_bases, {type(node) for node in nodes_of(tree)}))
+    kinds = {type(node) for node in nodes_of(tree)}
+    return set().union(*[_bases(kind) for kind in kinds])
 
 
 @functools.cache
