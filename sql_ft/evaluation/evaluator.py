@@ -7,6 +7,8 @@ decides. See `docs/design/match-rule.md`.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
@@ -29,6 +31,8 @@ __all__ = ["EVALUATOR_VERSION", "evaluator_hash", "score_arms", "score_predictio
 Progress = Callable[[int, int], None]
 
 _SHOWN_IDS = 5
+# Some ten megabytes.
+_OBJECTS_PER_COLLECTION = 50_000
 
 
 def score_predictions(
@@ -176,8 +180,27 @@ def _rule(cases: Sequence[Case], config: EvaluationConfig, progress: Progress) -
         advance(case)
         return None
 
-    with Sandbox(sandbox_limits(config), workers=config.workers) as sandbox:
+    with rare_collections(), Sandbox(sandbox_limits(config), workers=config.workers) as sandbox:
         sandbox.run_each(jobs(), take)
+
+
+@contextlib.contextmanager
+def rare_collections() -> Iterator[None]:
+    """Collect garbage seldom, and not what was there before.
+
+    Each query is a tree whose nodes point at each other, some thousand objects: Python's
+    collector would walk all that lives, the evaluation set included, again and again.
+    """
+    before, frozen = gc.get_threshold(), gc.get_freeze_count()
+    if not frozen:
+        gc.freeze()
+    gc.set_threshold(_OBJECTS_PER_COLLECTION, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        if not frozen:
+            gc.unfreeze()
 
 
 def _shared_database(cases: Sequence[Case]) -> Callable[[Case], int]:

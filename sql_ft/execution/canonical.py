@@ -14,6 +14,7 @@ from sqlglot import exp
 from sql_ft.errors import SqlTranslationError
 from sql_ft.execution import guard
 from sql_ft.execution.canonical_key import canonical_key
+from sql_ft.execution.nodes import nodes_of
 from sql_ft.execution.schema import Schema
 
 _TEXTS = re.compile(r"'(?:[^']|'')*'")
@@ -39,6 +40,15 @@ class CanonicalGold:
             sql: `Translated.sql` of the prediction.
             tree: `Translated.tree` of the prediction; not changed.
         """
+        return self.has_key(sql, translated_key(tree, self.schema))
+
+    def has_key(self, sql: str, key: str | None) -> bool:
+        """`equals` for a prediction whose tree is gone.
+
+        Args:
+            sql: `Translated.sql` of the prediction.
+            key: `translated_key` of its tree.
+        """
         if sql == self.sql:
             return True
         # Many predictions that are not the gold use other texts, which is quick to see.
@@ -46,17 +56,21 @@ class CanonicalGold:
             return False
         if self._key is None:
             self._key = canonical_key(guard.parse_one(self.sql, "duckdb"), self.schema)
-        return self._key_of(sql, tree) == self._key
-
-    def _key_of(self, sql: str, tree: exp.Expr) -> str:
-        # A pass may write a function by name that the parser gives a class of its own: then
-        # only two parsed trees compare.
-        if tree.find(exp.Anonymous) is None:
-            return canonical_key(tree, self.schema)
-        return self._parsed_key(sql)
+        return (self._parsed_key(sql) if key is None else key) == self._key
 
     def _parsed_key(self, sql: str) -> str:
         try:
             return canonical_key(guard.parse_one(sql, "duckdb"), self.schema)
         except SqlTranslationError:
             return ""  # the prediction has been read already: its execution decides
+
+
+def translated_key(tree: exp.Expr, schema: Schema) -> str | None:
+    """Canonical key of a translated tree; None if only the parsed text has one.
+
+    A pass may write a function by name that the parser gives a class of its own: then only
+    two parsed trees compare.
+    """
+    if any(isinstance(node, exp.Anonymous) for node in nodes_of(tree)):
+        return None
+    return canonical_key(tree, schema)

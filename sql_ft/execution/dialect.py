@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
+from collections.abc import Iterator
 from typing import Literal
 
 import sqlglot
@@ -12,9 +14,9 @@ from sqlglot import exp
 
 from sql_ft.errors import SqlTranslationError
 from sql_ft.execution import guard
-from sql_ft.execution.nodes import find_nodes, kinds_of
+from sql_ft.execution.nodes import kinds_of, nodes_of
 from sql_ft.execution.passes import SQLITE_PASSES
-from sql_ft.execution.resolve import Resolver
+from sql_ft.execution.resolve import Resolver, has_few_columns
 from sql_ft.execution.schema import Schema, quote_name
 
 Distinct = Literal["strict", "official"]
@@ -84,35 +86,55 @@ def translate(
             (several statements, or not a SELECT), ``syntax``, or ``runtime_error`` (it
             calls a function that a prediction may not call).
     """
-    with guard.equal_depth():
-        return _translate(sql, schema, dialect, distinct, note_passes)
-
-
-def _translate(
-    sql: str, schema: Schema, dialect: str, distinct: Distinct, note_passes: bool
-) -> Translated:
-    try:
+    with guard.equal_depth(), translation_errors():
         source = parse_query(sql, schema, dialect, distinct=distinct)
-        tree = source.copy()
-        notes: list[str] = []
-        if dialect == "sqlite":
-            before = tree.sql() if note_passes else ""
-            kinds = kinds_of(tree)
-            for change, needs in SQLITE_PASSES:
-                if kinds.isdisjoint(needs):
-                    continue
-                tree = change(tree, schema)
-                kinds = kinds_of(tree)
-                after = tree.sql() if note_passes else ""
-                if after != before:
-                    notes.append(change.__name__)
-                before = after
-        text = tree.sql(dialect="duckdb", identify=True, comments=False)
+        notes: list[str] | None = [] if note_passes else None
+        tree = run_passes(source.copy(), schema, dialect, notes)
+        return Translated(write_query(tree.copy()), tree, source, tuple(notes or ()))
+
+
+@contextlib.contextmanager
+def translation_errors() -> Iterator[None]:
+    """Whatever sqlglot and the passes trip over becomes one kind of error."""
+    try:
+        yield
     except (sqlglot.errors.SqlglotError, RecursionError) as error:
         raise SqlTranslationError(
             f"cannot be written in DuckDB's dialect: {type(error).__name__} {str(error)[:200]}"
         ) from error
-    return Translated(text, tree, source, tuple(notes))
+
+
+def run_passes(
+    tree: exp.Expr, schema: Schema, dialect: str, notes: list[str] | None = None
+) -> exp.Expr:
+    """Change a parsed query into DuckDB's meaning, in place; returns its root.
+
+    Args:
+        tree: From `parse_query`.
+        schema: Its tables.
+        dialect: What the query is written in.
+        notes: Collects the names of the passes that changed something.
+    """
+    if dialect != "sqlite":
+        return tree
+    before = "" if notes is None else tree.sql()
+    kinds = kinds_of(tree)
+    for change, needs in SQLITE_PASSES:
+        if kinds.isdisjoint(needs):
+            continue
+        tree = change(tree, schema)
+        kinds = kinds_of(tree)
+        if notes is not None:
+            after = tree.sql()
+            if after != before:
+                notes.append(change.__name__)
+            before = after
+    return tree
+
+
+def write_query(tree: exp.Expr) -> str:
+    """DuckDB text of a tree, which is used up: the generator rewrites what it writes."""
+    return tree.sql(dialect="duckdb", identify=True, comments=False, copy=False)
 
 
 def quote_odd_names(sql: str, schema: Schema) -> str:
@@ -174,17 +196,28 @@ def _stands_for_column(match: re.Match[str]) -> bool:
 
 def resolve_quoted(tree: exp.Expr, schema: Schema) -> exp.Expr:
     """SQLite reads "text" as a literal where no column in scope has that name."""
+    nodes = nodes_of(tree)
+    quoted = [node for node in nodes if isinstance(node, exp.Column) and _is_quoted(node)]
+    # A resolver also stops at queries over too many columns.
+    if not quoted and has_few_columns(nodes, schema):
+        return tree
     resolver = Resolver(tree, schema)
-    for column in find_nodes(tree, exp.Column):
+    for column in quoted:
         name = column.this
-        if column.table or not isinstance(name, exp.Identifier) or not name.args.get("quoted"):
-            continue
         if resolver.resolve(column) is None:
             literal = exp.Literal.string(name.name)
             if column is tree:
                 return literal
             column.replace(literal)
     return tree
+
+
+def _is_quoted(column: exp.Column) -> bool:
+    """A name in quotes that stands alone."""
+    name = column.this
+    if column.args.get("table") is not None or not isinstance(name, exp.Identifier):
+        return False
+    return bool(name.args.get("quoted"))
 
 
 def drop_distinct(tree: exp.Expr) -> exp.Expr:

@@ -6,6 +6,7 @@ their time: a translation looks through its tree some thirty times.
 
 from __future__ import annotations
 
+import functools
 from typing import TypeVar
 
 from sqlglot import exp
@@ -32,5 +33,10 @@ def find_nodes(tree: exp.Expr, *kinds: type[Node]) -> list[Node]:
 
 def kinds_of(tree: exp.Expr) -> set[type]:
     """Classes of the nodes, and their bases."""
-    found = {type(node) for node in nodes_of(tree)}
-    return {base for kind in found for base in kind.__mro__}
+    kinds = {type(node) for node in nodes_of(tree)}
+    return set().union(*[_bases(kind) for kind in kinds])
+
+
+@functools.cache
+def _bases(kind: type) -> frozenset[type]:
+    return frozenset(kind.__mro__)

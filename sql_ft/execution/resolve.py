@@ -364,6 +364,27 @@ class Resolver:
         return outputs
 
 
+def has_few_columns(nodes: list[exp.Expr], schema: Schema) -> bool:
+    """True if a query of these nodes is sure to stay below `MAX_COLUMNS`.
+
+    Only where FROM holds nothing but tables: then no SELECT offers more columns than its
+    tables have, once for each thing that it selects.
+    """
+    tables = selected = 0
+    for node in nodes:
+        if isinstance(node, exp.Table):
+            tables += 1
+        elif isinstance(node, exp.Select):
+            selected += len(node.expressions)
+        elif isinstance(node, exp.From | exp.Join):
+            if not isinstance(node.this, exp.Table):
+                return False
+        elif isinstance(node, exp.CTE):
+            return False
+    widest = max((len(table.columns) for table in schema.tables), default=0)
+    return (1 + tables * widest) * (1 + selected) <= MAX_COLUMNS
+
+
 def _renamed(columns: list[Resolved], names: list[str]) -> list[Resolved]:
     if not names:
         return list(columns)

@@ -11,9 +11,9 @@ DDL = "CREATE TABLE t (a INT, b TEXT)"
 
 def test_equal_schemas_share_a_reading(monkeypatch):
     calls = []
-    translate = reading.translate
+    parse = reading.parse_query
     monkeypatch.setattr(
-        reading, "translate", lambda *a, **k: calls.append(a[0]) or translate(*a, **k)
+        reading, "parse_query", lambda *a, **k: calls.append(a[0]) or parse(*a, **k)
     )
     reader = Reader(EvaluationConfig())
     first = reader.read("SELECT a FROM t", parse_schema(DDL))

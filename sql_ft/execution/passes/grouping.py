@@ -37,16 +37,48 @@ def _wrap_all(tree: exp.Expr, schema: Schema, function: str, *, extremes: bool) 
         aggregates = _aggregates(select)
         if group is None and not aggregates:
             continue
+        if _has_no_bare(select):
+            continue
         resolver = Resolver(tree, schema)
         env = resolver.envs.get(id(select))
         if env is None:
             continue
-        if group is not None or len(select.expressions) > 1:
+        several = group is not None or len(select.expressions) > 1
+        if several and any(p.is_star for p in select.expressions):
             _expand_stars(select, env)
             resolver = Resolver(tree, schema)
             env = resolver.envs[id(select)]
         _wrap(select, env, resolver, aggregates, function, extremes)
     return tree
+
+
+def _has_no_bare(select: exp.Select) -> bool:
+    """True if every column is aggregated, or spelled as a key of GROUP BY is.
+
+    Seen without a resolver, which most queries that group then do without.
+    """
+    group = select.args.get("group")
+    keys = {
+        (key.table.casefold(), key.name.casefold())
+        for key in (group.expressions if group is not None else ())
+        if isinstance(key, exp.Column)
+    }
+    nodes = [*select.expressions, select.args.get("having"), select.args.get("order")]
+    for node in nodes:  # grows while it is read
+        if node is None or isinstance(node, (*Query, exp.AggFunc, exp.Subquery, exp.Window)):
+            continue
+        if isinstance(node, exp.Anonymous) and node.name.upper() in _AGGREGATE_NAMES:
+            continue
+        if isinstance(node, exp.Star):
+            return False
+        if not isinstance(node, exp.Column):
+            nodes.extend(node.iter_expressions())
+        elif (
+            isinstance(node.this, exp.Star)
+            or (node.table.casefold(), node.name.casefold()) not in keys
+        ):
+            return False
+    return True
 
 
 def _wrap(
@@ -171,8 +203,6 @@ def _spelling(node: exp.Expr, resolver: Resolver) -> str:
 
 def _expand_stars(select: exp.Select, env: Env) -> None:
     """`*` beside GROUP BY stands for all columns, each of which may be bare."""
-    if not any(p.is_star for p in select.expressions):
-        return
     expanded: list[exp.Expr] = []
     for projection in select.expressions:
         if not projection.is_star:
