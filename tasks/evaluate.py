@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from tasks.progress import report_progress
 
 BASE, FEW_SHOT, CHAMPION, CANDIDATE = "base", "base_3shot", "champion", "candidate"
 
+#: Name, adapter (None: the base itself), examples shown, base model.
+ArmSource = tuple[str, dict[str, Any] | None, tuple[Sample, ...], dict[str, Any]]
 
 _SET_MODULES = (
     "evaluation/evalset",
@@ -109,6 +111,8 @@ def fetch_adapter(config: RunConfig, alias_or_version: str) -> dict[str, Any] | 
     return {
         "path": str(fetched.path),
         "version": version.version,
+        "model_id": version.model_id,
+        "run_id": version.run_id,
         "adapter_hash": version.adapter_hash,
         "empty": is_empty_adapter(fetched.path),
         "train_hash": version.tags.get("train_hash", ""),
@@ -138,6 +142,29 @@ def generate_predictions(
         Arm → ``path`` of its predictions, ``stats``, and ``cached``.
     """
     from sql_ft.evaluation.examples import EXAMPLES
+
+    questions = [*read_jsonl(Path(dataset["eval_path"]), Sample), *EXAMPLES]
+    shots = few_shot_examples(config, dataset)
+    arms: list[ArmSource] = [(BASE, None, (), base)]
+    if shots:
+        arms.append((FEW_SHOT, None, shots, base))
+    if champion is not None:
+        arms.append((CHAMPION, champion, (), base_of(champion)))
+    arms.append((CANDIDATE, candidate, (), base))
+    return answer_questions(config, base, questions, arms)
+
+
+def answer_questions(
+    config: RunConfig, base: dict[str, Any], questions: Sequence[Sample], arms: Sequence[ArmSource]
+) -> dict[str, dict[str, Any]]:
+    """Answer the questions with the arms whose answers are not kept; see `generate_predictions`.
+
+    Args:
+        config: Model and generation settings.
+        base: The configuration's base model.
+        questions: What is asked, in order.
+        arms: Name, adapter, examples and base of each.
+    """
     from sql_ft.generation.decode import Arm, generate_predictions
     from sql_ft.generation.prediction_cache import (
         prediction_key,
@@ -147,16 +174,6 @@ def generate_predictions(
     )
 
     logger = get_run_logger()
-    questions = [*read_jsonl(Path(dataset["eval_path"]), Sample), *EXAMPLES]
-    shots = few_shot_examples(config, dataset)
-    arms: list[tuple[str, dict[str, Any] | None, tuple[Sample, ...], dict[str, Any]]]
-    arms = [(BASE, None, (), base)]
-    if shots:
-        arms.append((FEW_SHOT, None, shots, base))
-    if champion is not None:
-        arms.append((CHAMPION, champion, (), _base_of(champion)))
-    arms.append((CANDIDATE, candidate, (), base))
-
     answers: dict[str, dict[str, Any]] = {}
     missing: dict[str, list[tuple[Arm, Path]]] = {}
     for name, adapter, examples, arm_base in arms:
@@ -181,7 +198,7 @@ def generate_predictions(
     for label, group in missing.items():
         with report_progress("generating", "answers") as progress:
             result = generate_predictions(
-                _with_base(config, base, label), questions, [arm for arm, _ in group], progress
+                with_base(config, base, label), questions, [arm for arm, _ in group], progress
             )
         for arm, path in group:
             write_predictions(path, result.predictions[arm.name], result.stats[arm.name])
@@ -246,11 +263,12 @@ def few_shot_examples(config: RunConfig, dataset: dict[str, Any]) -> tuple[Sampl
     return tuple(chosen.values())
 
 
-def _base_of(adapter: dict[str, Any]) -> dict[str, Any]:
+def base_of(adapter: dict[str, Any]) -> dict[str, Any]:
+    """The base model that an adapter was trained on."""
     return {"label": adapter["base_label"], "revision": adapter["base_revision"]}
 
 
-def _with_base(config: RunConfig, base: dict[str, Any], label: str) -> RunConfig:
+def with_base(config: RunConfig, base: dict[str, Any], label: str) -> RunConfig:
     """The same settings on the base that a champion of another base was trained on."""
     if label == base["label"]:
         return config
