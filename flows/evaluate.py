@@ -12,10 +12,11 @@ from prefect import State, flow
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
+from flows.drift_check import check_drift
 from flows.parameters import Overrides
 from sql_ft.config import RunConfig, override_config
-from sql_ft.config_questions import BenchmarkConfig
-from sql_ft.errors import TrackingError
+from sql_ft.config_questions import BenchmarkConfig, FreshConfig
+from sql_ft.errors import ConfigError, TrackingError
 from sql_ft.tracking.runs import start_run
 from sql_ft.tracking.store import prepare_store
 from tasks.announce import announce_failure
@@ -45,6 +46,7 @@ def name_run() -> str:
     if isinstance(benchmark, dict):
         benchmark = BenchmarkConfig.model_validate(benchmark)
     asked = "evaluation-set" if benchmark is None else benchmark.layout
+    asked = asked if values.get("fresh") is None else "fresh"
     return f"{config.name}-{asked}-{'-'.join(values.get('versions') or ())}"
 
 
@@ -60,17 +62,20 @@ def evaluate(
     overrides: Overrides = (),
     versions: tuple[str, ...] = ("champion",),
     benchmark: BenchmarkConfig | None = None,
+    fresh: FreshConfig | None = None,
     with_base: bool = True,
 ) -> dict[str, Any] | State[Any]:
     """Let versions and the base answer questions, judge the answers, keep the verdicts.
 
-    What is cached is not computed again.
+    What is cached is not computed again. With `fresh` it is the champion's drift check: other
+    questions each night, held against its promotion, which says so where nothing is live.
 
     Args:
         config: Names base, evaluation settings and registry.
         overrides: Single settings over `config`, e.g. `evaluation.workers=2`.
         versions: Numbers or aliases.
         benchmark: Published questions; without it the configuration's own evaluation set.
+        fresh: Check the champion on a fresh sample instead.
         with_base: The base answers too, as it is and with examples, side by side.
 
     Returns:
@@ -78,6 +83,14 @@ def evaluate(
     """
     logger = get_run_logger()
     config = override_config(config, overrides)
+    if fresh is not None:
+        if benchmark is not None or tuple(versions) != ("champion",):
+            raise ConfigError(
+                "a fresh sample goes with the champion alone",
+                setting="fresh, benchmark, versions",
+                expected="fresh without benchmark, versions: [champion]",
+            )
+        return check_drift(config, fresh)
     store = prepare_store(config.resolved_tracking_uri, config.state_path)
     base = resolve_base(config)
     adapters = _fetch(config, versions)

@@ -155,7 +155,7 @@ def _read_answers(
 def _facts(config: RunConfig, outcome: dict[str, Any]) -> dict[str, str]:
     """What was compared and how it differs, label → text."""
     questions, frozen = outcome["questions"], outcome["evaluation_set"]
-    facts = dict(outcome["compared"]["pair_texts"])
+    facts = {**outcome.get("facts", {}), **outcome["compared"]["pair_texts"]}
     for arm, scores in outcome["compared"]["bird"].items():
         facts[f"BIRD's EX and soft F1, {arm_label(arm)}"] = "; ".join(
             f"{key or 'all'} {format_rate(s['ex'])} and {format_rate(s['soft_f1'])} (n = {s['n']})"
