@@ -6,66 +6,26 @@ that judged the version (`generation.answer`), so the first answer is the judged
 
 from __future__ import annotations
 
-import dataclasses
+import logging
+import threading
+import time
 from collections.abc import Iterator, Sequence
-from typing import Protocol, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 from sql_ft.config import RunConfig
+from sql_ft.errors import AliasNotSetError, ModelError, TrackingError
+from sql_ft.serving.answers import Answer, Answerer, Question
 
+if TYPE_CHECKING:
+    from sql_ft.serving.shared_base import SharedBase
+    from sql_ft.tracking.served_version import Registry, ServedVersion
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked.
+__all__ = ["Answer", "Answerer", "Predictor", "Question"]
 
-    Attributes:
-        question: Natural-language question.
-        context: CREATE TABLE statements.
-    """
+logger = logging.getLogger(__name__)
 
-    question: str
-    context: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Answer:
-    """What the model answered to one question.
-
-    Attributes:
-        sql: The one statement taken out of the greedy completion; "" if there is none.
-        completion: The whole text.
-        strict_format: True if the completion was that statement and nothing else.
-        finish_reason: ``stop`` or ``length``.
-        prompt_tokens: Length of the prompt.
-        completion_tokens: Length of the completion, its end included.
-        candidates: Distinct statements, best first; the first is `sql`. One, unless n-best
-            was asked for; none if the model wrote no SQL.
-    """
-
-    sql: str
-    completion: str
-    strict_format: bool
-    finish_reason: str
-    prompt_tokens: int
-    completion_tokens: int
-    candidates: tuple[str, ...] = ()
-
-
-class Answerer(Protocol):
-    """What the agent needs of a predictor; a test brings its own."""
-
-    @property
-    def label(self) -> str:
-        """Who answers, for a person: ``sql-ft-tiny version 3 (champion)``."""
-
-    @property
-    def prompt_room(self) -> int:
-        """Most tokens that a prompt may have."""
-
-    def predict(self, questions: Sequence[Question], *, n_best: int = 1) -> list[Answer]:
-        """Answer every question, in order."""
-
-    def count_tokens(self, question: Question) -> int:
-        """Length of a question's whole prompt in tokens."""
+MOST_CANDIDATES = 16
 
 
 class Predictor:
@@ -75,6 +35,23 @@ class Predictor:
     `version` share one loaded base model, on which adapters are switched as evaluation
     does it.
     """
+
+    def __init__(
+        self,
+        base: SharedBase,
+        version: ServedVersion | None = None,
+        *,
+        registry: Registry | None = None,
+        alias: str = "",
+        check_alias_s: float = 3.0,
+    ) -> None:
+        self._base = base
+        self._version = version
+        self._registry = registry
+        self._alias = alias
+        self._check_alias_s = check_alias_s
+        self._checked = time.monotonic()
+        self._follow_lock = threading.Lock()
 
     @classmethod
     def from_alias(
@@ -102,7 +79,15 @@ class Predictor:
             TrackingError: No such registry, model or alias.
             ModelError: The version's base is not here, or its files are not as registered.
         """
-        raise NotImplementedError
+        registry = _open(config, tracking_uri, name)
+        version = registry.fetch(registry.number_of(alias))
+        return cls(
+            _load(version),
+            version,
+            registry=registry,
+            alias=alias,
+            check_alias_s=check_alias_s,
+        )
 
     @classmethod
     def from_version(
@@ -114,7 +99,9 @@ class Predictor:
         name: str | None = None,
     ) -> Self:
         """Load one version by its number; see `from_alias`."""
-        raise NotImplementedError
+        registry = _open(config, tracking_uri, name)
+        found = registry.fetch(str(version))
+        return cls(_load(found), found, registry=registry)
 
     @classmethod
     def from_base(cls, config: RunConfig | None = None) -> Self:
@@ -123,11 +110,15 @@ class Predictor:
         Raises:
             ModelError: The base cannot be loaded.
         """
-        raise NotImplementedError
+        from sql_ft.base_model import resolve_model
+        from sql_ft.serving.shared_base import SharedBase
+
+        config = config or RunConfig()
+        return cls(SharedBase(config.model, config.generation, resolve_model(config.model)))
 
     def base(self) -> Predictor:
         """The same loaded base model without an adapter, to be asked side by side."""
-        raise NotImplementedError
+        return Predictor(self._base, registry=self._registry)
 
     def version(self, reference: int | str) -> Predictor:
         """Another version (number or alias, not followed) over the same loaded base.
@@ -136,22 +127,41 @@ class Predictor:
             TrackingError: This predictor came from no registry, or there is no such version.
             ModelError: That version belongs to another base.
         """
-        raise NotImplementedError
+        if self._registry is None:
+            raise TrackingError(
+                f"{self.label} came from no registry",
+                expected="Predictor.from_alias or from_version",
+            )
+        version = self._registry.fetch(str(reference))
+        if not self._base.serves(version.model, version.generation, version.base):
+            raise ModelError(
+                f"version {version.version} of {version.name} was judged on "
+                f"{version.base.label} with other settings than {self.label}",
+                expected="Predictor.from_version, which loads what belongs to it",
+            )
+        return Predictor(self._base, version, registry=self._registry)
 
     @property
     def label(self) -> str:
         """Who answers, for a person: ``sql-ft-tiny version 3 (champion)``, ``bundled:tiny``."""
-        raise NotImplementedError
+        version = self._version
+        if version is None:
+            return self._base.resolved.label
+        alias = f" ({self._alias})" if self._alias else ""
+        return f"{version.name} version {version.version}{alias}"
 
     @property
     def version_number(self) -> str:
         """Number of the version that answers now; "" for a base."""
-        raise NotImplementedError
+        return self._version.version if self._version is not None else ""
 
     @property
     def prompt_room(self) -> int:
         """Most tokens that a prompt may have: the model's context less the answer."""
-        raise NotImplementedError
+        from sql_ft.generation.answer import prompt_room
+
+        base = self._base
+        return prompt_room(base.engine.base_model, base.generation.max_new_tokens)
 
     def predict(self, questions: Sequence[Question], *, n_best: int = 1) -> list[Answer]:
         """Answer one question or a thousand, in order.
@@ -167,7 +177,32 @@ class Predictor:
             ModelError: A prompt does not fit the model's context.
             TrackingError: The alias that is followed has gone.
         """
-        raise NotImplementedError
+        from sql_ft.generation.answer import decode_texts, encode_questions
+
+        if not 1 <= n_best <= MOST_CANDIDATES:
+            raise ModelError(f"n_best is {n_best}", expected=f"1 to {MOST_CANDIDATES}")
+        base, adapter_dir = self._current()
+        prompts = encode_questions(
+            base.tokenizer, [(q.question, q.context) for q in questions], room=self.prompt_room
+        )
+        answers = []
+        with base.armed(adapter_dir) as model:
+            decoded = base.engine.decode(
+                model, base.tokenizer, prompts, with_adapter=adapter_dir is not None
+            )
+            texts = decode_texts(base.tokenizer, decoded)
+            for prompt, row, text in zip(prompts, decoded, texts, strict=True):
+                answers.append(
+                    _answer(
+                        text,
+                        finish_reason=row.finish_reason,
+                        prompt_tokens=len(prompt),
+                        completion_tokens=len(row.token_ids),
+                        others=_search(base, model, prompt, n_best) if n_best > 1 else (),
+                        n_best=n_best,
+                    )
+                )
+        return answers
 
     def stream(self, question: Question) -> Iterator[str]:
         """Yield the greedy completion piece by piece; joined, it is `Answer.completion`.
@@ -177,15 +212,33 @@ class Predictor:
         Raises:
             ModelError: The prompt does not fit the model's context.
         """
-        raise NotImplementedError
+        from sql_ft.generation.answer import encode_questions
+        from sql_ft.generation.stream import stream_text, stream_tokens
+
+        base, adapter_dir = self._current()
+        (prompt,) = encode_questions(
+            base.tokenizer, [(question.question, question.context)], room=self.prompt_room
+        )
+        with base.armed(adapter_dir) as model:
+            tokens = stream_tokens(
+                model,
+                prompt,
+                max_new_tokens=base.generation.max_new_tokens,
+                stop_ids=base.stop_ids,
+            )
+            yield from stream_text(base.tokenizer, tokens)
 
     def count_tokens(self, question: Question) -> int:
         """Length of a question's whole prompt in tokens."""
-        raise NotImplementedError
+        from sql_ft.data.chat import encode_prompt
+        from sql_ft.records import Sample
+
+        sample = Sample("", question.question, question.context, gold_sql="")
+        return len(encode_prompt(self._base.tokenizer, sample))
 
     def warm_up(self) -> None:
         """Answer a short question, so that the first real one finds everything loaded."""
-        raise NotImplementedError
+        self.predict([Question("How many are there?", "CREATE TABLE item (id INTEGER)")])
 
     def refresh(self) -> bool:
         """Ask the registry now; True if another version answers from here on.
@@ -193,4 +246,92 @@ class Predictor:
         Raises:
             TrackingError: The registry does not answer, or the alias has gone.
         """
-        raise NotImplementedError
+        if self._registry is None or not self._alias:
+            return False
+        with self._follow_lock:
+            return self._follow(self._registry)
+
+    def _current(self) -> tuple[SharedBase, Path | None]:
+        """What answers now, after a look at the alias if the last one is too long ago."""
+        if self._registry is not None and self._alias:
+            with self._follow_lock:
+                if time.monotonic() - self._checked >= self._check_alias_s:
+                    self._look(self._registry)
+        return self._base, self._version.adapter_dir if self._version is not None else None
+
+    def _look(self, registry: Registry) -> None:
+        """Follow the alias; a registry that is away for a while stops nobody."""
+        try:
+            self._follow(registry)
+        except AliasNotSetError:
+            # A champion that was withdrawn is not to answer on.
+            raise
+        except TrackingError as error:
+            logger.warning("%s answers on: %s", self.label, error.message)
+            self._checked = time.monotonic()
+
+    def _follow(self, registry: Registry) -> bool:
+        number = registry.number_of(self._alias)
+        self._checked = time.monotonic()
+        if self._version is not None and number == self._version.version:
+            return False
+        version = registry.fetch(number)
+        if not self._base.serves(version.model, version.generation, version.base):
+            self._base = _load(version)
+        self._version = version
+        logger.info("%s answers from here on", self.label)
+        return True
+
+
+def _open(config: RunConfig | None, tracking_uri: str | None, name: str | None) -> Registry:
+    from sql_ft.tracking.served_version import open_existing
+
+    return open_existing(config or RunConfig(), tracking_uri=tracking_uri, name=name)
+
+
+def _load(version: ServedVersion) -> SharedBase:
+    from sql_ft.serving.shared_base import SharedBase
+
+    return SharedBase(version.model, version.generation, version.base)
+
+
+def _search(base: SharedBase, model: Any, prompt: Sequence[int], n_best: int) -> list[str]:
+    """Texts of the best beams."""
+    from sql_ft.generation.beam import search_beams
+
+    found = search_beams(
+        model,
+        prompt,
+        beams=n_best,
+        max_new_tokens=base.generation.max_new_tokens,
+        stop_ids=base.stop_ids,
+        pad_id=base.tokenizer.pad_token_id,
+    )
+    texts: list[str] = base.tokenizer.batch_decode(
+        found, skip_special_tokens=True, clean_up_tokenization_spaces=False
+    )
+    return texts
+
+
+def _answer(
+    text: str,
+    *,
+    finish_reason: str,
+    prompt_tokens: int,
+    completion_tokens: int,
+    others: Sequence[str],
+    n_best: int,
+) -> Answer:
+    from sql_ft.generation.extract import extract_sql
+
+    extracted = extract_sql(text)
+    statements = [extracted.sql, *(extract_sql(other).sql for other in others)]
+    return Answer(
+        sql=extracted.sql,
+        completion=text,
+        strict_format=extracted.strict,
+        finish_reason=finish_reason,
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        candidates=tuple(dict.fromkeys(s for s in statements if s))[:n_best],
+    )
