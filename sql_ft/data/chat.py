@@ -69,6 +69,14 @@ def build_messages(question: str, context: str, examples: Sequence[Sample] = ())
     return messages
 
 
+def repair_question(question: str, failed_sql: str, reason: str) -> str:
+    """Return the question as it is asked again after a query failed.
+
+    Everything stays in one user turn, the only shape that models here are trained on.
+    """
+    return f"{question}\nThis query is wrong: {failed_sql}\nReason: {reason}"
+
+
 def encode_prompt(tokenizer: Any, sample: Sample, examples: Sequence[Sample] = ()) -> list[int]:
     """Return the ids of the chat up to where the assistant begins to answer.
 
