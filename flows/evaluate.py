@@ -15,10 +15,11 @@ from prefect.runtime import flow_run
 from flows.drift_check import check_drift
 from flows.parameters import Overrides
 from sql_ft.config import RunConfig, override_config
-from sql_ft.config_questions import BenchmarkConfig, FreshConfig
+from sql_ft.config_questions import AgentConfig, BenchmarkConfig, FreshConfig
 from sql_ft.errors import ConfigError, TrackingError
 from sql_ft.tracking.runs import start_run
 from sql_ft.tracking.store import prepare_store
+from tasks.agent import agent_arms, ask_agent, describe_attempts, require_databases
 from tasks.announce import announce_failure
 from tasks.arms import generate_answers
 from tasks.benchmark import fit_prompts, freeze_benchmark
@@ -63,6 +64,7 @@ def evaluate(
     versions: tuple[str, ...] = ("champion",),
     benchmark: BenchmarkConfig | None = None,
     fresh: FreshConfig | None = None,
+    agent: AgentConfig | None = None,
     with_base: bool = True,
 ) -> dict[str, Any] | State[Any]:
     """Let versions and the base answer questions, judge the answers, keep the verdicts.
@@ -76,6 +78,8 @@ def evaluate(
         versions: Numbers or aliases.
         benchmark: Published questions; without it the configuration's own evaluation set.
         fresh: Check the champion on a fresh sample instead.
+        agent: The agent loop answers instead, on the benchmark's databases: one arm for each
+            number of attempts, so that with and without repair stand side by side.
         with_base: The base answers too, as it is and with examples, side by side.
 
     Returns:
@@ -101,7 +105,8 @@ def evaluate(
         tags={"sql_ft.action": "evaluate", "sql_ft.config_hash": config.hash},
     ) as run:
         dataset = None
-        if benchmark is None or (with_base and config.generation.few_shot_examples):
+        shots = with_base and agent is None and config.generation.few_shot_examples > 0
+        if benchmark is None or shots:
             key = sample_key(config, base)
             dataset = sample_dataset.with_options(
                 refresh_cache=not is_complete(config, "datasets", key)
@@ -116,14 +121,22 @@ def evaluate(
                 refresh_cache=not is_complete(config, "evaluation_sets", key)
             )(config, dataset, cache_key=key)
             questions = _own_questions(config, dataset)
-        answers = generate_answers(
-            config,
-            base,
-            questions,
-            adapters,
-            with_base=with_base,
-            dataset=dataset if with_base else None,
-        )
+        facts: dict[str, str] = {}
+        if agent is not None:
+            require_databases(questions)
+            answers: dict[str, dict[str, Any]] = {}
+            for arm, adapter in agent_arms(adapters, with_base=with_base):
+                answers |= ask_agent(config, base, questions, agent, arm, adapter)
+            facts = describe_attempts(answers)
+        else:
+            answers = generate_answers(
+                config,
+                base,
+                questions,
+                adapters,
+                with_base=with_base,
+                dataset=dataset if shots else None,
+            )
         verdicts = score_predictions(config, evaluation_set, answers)
         outcome: dict[str, Any] = {
             "run_id": run.run_id,
@@ -134,8 +147,14 @@ def evaluate(
             "answers": answers,
             "verdicts": verdicts,
             "compared": compare_arms(config, questions, evaluation_set, answers, verdicts),
+            "facts": facts,
         }
-        scored = {adapter["version"]: verdicts[arm] for arm, adapter in adapters.items()}
+        # What the agent made of a version's answers is no score of the version.
+        scored = (
+            {adapter["version"]: verdicts[arm] for arm, adapter in adapters.items()}
+            if agent is None
+            else {}
+        )
         record_scores(config, run.run_id, questions, evaluation_set, scored)
         outcome["report"] = publish_comparison(config, run.run_id, outcome)
         logger.info("scored on set %s: %s", evaluation_set["hash"][:12], ", ".join(answers))
@@ -182,9 +201,12 @@ def run_evaluate(
     versions: list[str],
     *,
     benchmark: BenchmarkConfig | None = None,
+    agent: AgentConfig | None = None,
     with_base: bool = True,
 ) -> dict[str, Any]:
     """Run the flow in this process and return its outcome."""
-    outcome = evaluate(config, versions=tuple(versions), benchmark=benchmark, with_base=with_base)
+    outcome = evaluate(
+        config, versions=tuple(versions), benchmark=benchmark, agent=agent, with_base=with_base
+    )
     assert isinstance(outcome, dict)
     return outcome

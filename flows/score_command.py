@@ -39,6 +39,15 @@ def score(
     base: Annotated[
         bool, typer.Option("--base/--no-base", help="The base, and the base with examples, too.")
     ] = True,
+    agent: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=8,
+            help="Let the agent answer with up to this many attempts, on --data's databases; one "
+            "arm for each number of attempts.",
+        ),
+    ] = None,
     config: ConfigOption = None,
     set_: SetOption = None,
     json_: JsonOption = False,
@@ -50,6 +59,8 @@ def score(
     (`sql-ft show`, `sql-ft diff`, `sql-ft history`), pages with the MLflow run.
     """
     tell_if_interrupted("the champion is untouched")
+    from sql_ft.config_questions import AgentConfig
+
     benchmark = _benchmark(data, layout, rows, seed)
     registry = open_registry(config, set_, verbose=verbose)
     from sql_ft.tracking.versions import find_version
@@ -63,7 +74,13 @@ def score(
     shield_temporary_server()
     if not verbose:
         hide_user_error_tracebacks()
-    outcome = run_evaluate(registry.config, versions, benchmark=benchmark, with_base=base)
+    outcome = run_evaluate(
+        registry.config,
+        versions,
+        benchmark=benchmark,
+        agent=AgentConfig(attempts=agent) if agent is not None else None,
+        with_base=base,
+    )
     if json_:
         print_json({key: outcome[key] for key in ("run_id", "report", "questions", "compared")})
     else:
@@ -110,7 +127,7 @@ def _print(config: RunConfig, outcome: dict[str, Any]) -> None:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    for label, text in outcome["compared"]["pair_texts"].items():
+    for label, text in {**outcome["facts"], **outcome["compared"]["pair_texts"]}.items():
         table.add_row(Text(label), Text(text))
     excluded = outcome["evaluation_set"]["excluded"]
     if excluded:

@@ -60,3 +60,17 @@ class FreshConfig(Section):
         description="of the interval whose upper end below zero means drift; at 0.99 an unchanged "
         "champion drifts on one night in 200",
     )
+
+
+class AgentConfig(Section):
+    """The agent loop of `sql_ft.serving` on a benchmark's databases, in place of one answer."""
+
+    attempts: int = Field(3, ge=1, le=8, description="most times the model is asked")
+    repair: Literal["feedback", "next_best"] = Field(
+        "feedback",
+        description="feedback: the model is shown its query and why it failed; next_best: its "
+        "next most likely query is tried",
+    )
+    repair_empty: bool = Field(
+        True, description="an empty result is repaired where a compared value does not occur"
+    )

@@ -72,6 +72,7 @@ def freeze_benchmark(
         "layout": benchmark.layout,
         "n": len(asked.samples),
         "databases": len(asked.databases),
+        "databases_root": _databases_root(benchmark),
         "capped_tables": sum(len(real.capped) for real in asked.databases.values()),
         **source,
     }
@@ -138,6 +139,14 @@ def fit_prompts(
         "prompts_path": str(prompts_path),
         "cut": {"questions": len(left_out), "tables": left_out.total(), "room_tokens": room},
     }
+
+
+def _databases_root(benchmark: BenchmarkConfig) -> str:
+    """The folder with databases as files; "" where the layout has none."""
+    if benchmark.path is None or benchmark.layout not in ("spider", "bird"):
+        return ""
+    place = Path(benchmark.path).expanduser().resolve()
+    return str(place if place.is_dir() else place.parent)
 
 
 def _read(config: RunConfig, benchmark: BenchmarkConfig) -> tuple[Questions, dict[str, Any]]:

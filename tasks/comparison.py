@@ -22,7 +22,14 @@ from tasks.announce import artifact_key
 from tasks.policies import BACK_OFF_S, retry_if_transient
 
 #: Generation statistics that become metrics of the run, per arm.
-_STATS = ("tokens_per_second", "wall_time_s", "peak_memory_bytes")
+_STATS = (
+    "tokens_per_second",
+    "wall_time_s",
+    "peak_memory_bytes",
+    "latency_mean_s",
+    "latency_median_s",
+    "latency_p95_s",
+)
 BIRD = "bird"
 
 
@@ -45,14 +52,7 @@ def compare_arms(
     predictions = _read_answers(answers, samples)
     scored = {arm: read_jsonl(Path(path), Verdict) for arm, path in verdicts.items()}
     summaries = {
-        arm: summarize(
-            rows,
-            predictions[arm],
-            samples,
-            gold_slices=slices,
-            canonical={v.sample_id: v.reason == SAME_SQL for v in rows},
-        )
-        for arm, rows in scored.items()
+        arm: _summarize(rows, predictions[arm], samples, slices) for arm, rows in scored.items()
     }
     bird: dict[str, dict[str, Any]] = {}
     if questions.get("layout") == BIRD:
@@ -68,6 +68,24 @@ def compare_arms(
         "pair_texts": {f"{p.arm} − {p.reference}": p.describe() for p in pair_arms(scored)},
         "bird": bird,
     }
+
+
+def _summarize(
+    verdicts: list[Verdict],
+    predictions: list[Prediction],
+    samples: list[Sample],
+    slices: dict[str, dict[str, tuple[str, ...]]],
+) -> ArmSummary:
+    # An agent's answer is a statement, not a completion: it has no length and no format.
+    whole = all(p.completion_tokens >= 0 for p in predictions)
+    summary = summarize(
+        verdicts,
+        predictions if whole else None,
+        samples,
+        gold_slices=slices,
+        canonical={v.sample_id: v.reason == SAME_SQL for v in verdicts},
+    )
+    return summary if whole else dataclasses.replace(summary, format_consistency=None)
 
 
 def build_comparison_report(config: RunConfig, outcome: dict[str, Any]) -> ReportData:
@@ -119,6 +137,8 @@ def publish_comparison(config: RunConfig, run_id: str, outcome: dict[str, Any]) 
         )
         run.log_metrics(_metrics(data, outcome["compared"]))
         for arm, adapter in outcome["adapters"].items():
+            if arm not in data.summaries:
+                continue  # the agent answered in its place
             # Without the arm's name: on the model's page they are the model's.
             run.log_metrics(
                 data.summaries[arm].to_metrics(),

@@ -72,8 +72,8 @@ class _Table:
     def read(cls, text: str) -> _Table:
         found = read_tables(text)
         name = found[0].name if found else ""
-        columns = frozenset(w for t in found for c in t.columns for w in _words(c))
-        return cls(text, name, frozenset(_words(name)), columns)
+        columns = frozenset(w for t in found for c in t.columns for w in _words(_spelled(c, text)))
+        return cls(text, name, frozenset(_words(_spelled(name, text))), columns)
 
 
 def _rank(tables: list[_Table], asked: set[str]) -> dict[int, float]:
@@ -104,6 +104,12 @@ def _bonus(place: int, kept: set[int], tables: list[_Table]) -> float:
 
 def _join(tables: list[_Table], kept: set[int]) -> str:
     return "\n".join(tables[place].text for place in sorted(kept))
+
+
+def _spelled(name: str, text: str) -> str:
+    """A lower-case name as the text spells it: capitals separate words."""
+    match = re.search(re.escape(name), text, re.IGNORECASE) if name else None
+    return match.group() if match else name
 
 
 def _words(text: str) -> list[str]:

@@ -19,7 +19,7 @@ def deployments():
 
 def test_parameters_are_settings_and_the_tiny_configuration():
     tiny = load_config(FOLDER / "configs" / "tiny.yaml")
-    assert set(deployments()) == {"weekly", "on-demand", "tiny"}
+    assert set(deployments()) == {"weekly", "on-demand", "evaluate-champion", "tiny"}
     for deployment in deployments().values():
         assert parse_config(deployment["parameters"]["config"]) == tiny
         assert deployment["enforce_parameter_schema"] is True
@@ -32,6 +32,17 @@ def test_weekly_has_a_schedule_with_a_time_zone():
     (schedule,) = deployments()["weekly"]["schedules"]
     assert schedule["cron"] == "0 5 * * 1"
     assert schedule["timezone"]
+
+
+def test_the_nightly_check_asks_the_champion_what_nobody_asked():
+    from sql_ft.config_questions import FreshConfig
+
+    deployment = deployments()["evaluate-champion"]
+    assert deployment["entrypoint"] == "flows/evaluate.py:evaluate"
+    (schedule,) = deployment["schedules"]
+    assert schedule["cron"] == "0 2 * * *"
+    assert deployment["parameters"]["versions"] == ["champion"]
+    assert FreshConfig.model_validate(deployment["parameters"]["fresh"]) == FreshConfig()
 
 
 def test_form_of_the_flow_has_bounds_and_descriptions():

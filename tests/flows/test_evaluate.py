@@ -10,10 +10,10 @@ import pytest
 from real_folder import make_bird, make_spider
 
 from sql_ft.config import RunConfig, parse_config
-from sql_ft.config_questions import BenchmarkConfig, FreshConfig
+from sql_ft.config_questions import AgentConfig, BenchmarkConfig, FreshConfig
 from sql_ft.data.manifest import manifest_path
 from sql_ft.errors import ConfigError, DataError, TrackingError
-from sql_ft.records import Decision, Sample, read_jsonl
+from sql_ft.records import Decision, Prediction, Sample, read_jsonl
 from sql_ft.tracking.budget import read_looks
 from sql_ft.tracking.history import query_history, refresh_history
 from sql_ft.tracking.promotion import set_champion
@@ -68,9 +68,7 @@ def test_bird_beside_the_base_with_evidence_difficulty_and_its_own_figures(
     from flows.evaluate import run_evaluate
 
     config = trained.config.model_copy(
-        update={
-            "generation": trained.config.generation.model_copy(update={"few_shot_examples": 1})
-        }
+        update={"generation": trained.config.generation.model_copy(update={"few_shot_examples": 1})}
     )
     outcome = run_evaluate(
         config, ["1"], benchmark=BenchmarkConfig(path=str(make_bird(tmp_path)), layout="bird")
@@ -128,6 +126,34 @@ def test_spider_again_costs_nothing_and_a_sample_is_another_set(
     assert list(part["answers"]) == ["v1"]
     assert part["questions"]["label"].endswith("dev.json, 2 of 3, seed 1")
     assert part["evaluation_set"]["hash"] != first["evaluation_set"]["hash"]
+
+
+def test_the_agent_is_one_arm_for_each_number_of_attempts(trained: Trained, tmp_path: Path) -> None:
+    from flows.evaluate import run_evaluate
+
+    benchmark = BenchmarkConfig(path=str(make_spider(tmp_path)), layout="spider")
+    plain = run_evaluate(trained.config, ["1"], benchmark=benchmark, with_base=False)
+    outcome = run_evaluate(
+        trained.config, ["1"], benchmark=benchmark, agent=AgentConfig(attempts=2), with_base=False
+    )
+    assert list(outcome["answers"]) == ["v1_1", "v1_2"]
+    # With one attempt it is the version itself.
+    wrote = {
+        arm: [p.predicted_sql for p in read_jsonl(Path(a["path"]), Prediction)][:3]
+        for arm, a in {**plain["answers"], **outcome["answers"]}.items()
+    }
+    assert wrote["v1_1"] == wrote["v1"]
+    stats = [outcome["answers"][arm]["stats"] for arm in ("v1_1", "v1_2")]
+    assert 0.0 < stats[0]["latency_mean_s"] <= stats[1]["latency_mean_s"]
+    summary = outcome["compared"]["summaries"]["v1_2"]
+    assert (summary["mean_completion_tokens"], summary["format_consistency"]) == (None, None)
+    assert "v1_2: time per question" in Path(outcome["report"]).read_text(encoding="utf-8")
+    # It is no score of the version.
+    runs = {score.run_id for score in scores_of(get_version(trained.store, trained.name, "1"))}
+    assert plain["run_id"] in runs
+    assert outcome["run_id"] not in runs
+    with pytest.raises(ConfigError, match="no databases as files"):
+        run_evaluate(trained.config, ["1"], agent=AgentConfig())
 
 
 def test_a_version_that_is_not_there_or_two_kinds_of_questions(
@@ -209,9 +235,7 @@ def test_drift_check(
     assert values["payload"]["high"] < 0
     assert "has drifted" in values["payload"]["reason"]
 
-    few = evaluate(
-        config, fresh=FreshConfig(rows=10, min_rows=100_000), return_state=True
-    )
+    few = evaluate(config, fresh=FreshConfig(rows=10, min_rows=100_000), return_state=True)
     assert few.is_completed()
     assert "nothing was asked" in (few.message or "")
 
