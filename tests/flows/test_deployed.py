@@ -1,4 +1,4 @@
-"""The printed commands, on real servers and a real worker: up, run, skip, status, down."""
+"""The printed commands, on real servers and a real worker: up, run, skip, check, status, down."""
 
 import json
 import os
@@ -62,14 +62,21 @@ def test_up_weekly_unchanged_status_down(make_config, tmp_path: Path) -> None:
         again = call(*run, "--param", f"config={values}", "--watch", env=env)
         assert "'NothingNew'" in again.stdout, again.stdout + again.stderr
 
+        # The same pool serves the nightly check; a random model is no champion.
+        check = ("prefect", "deployment", "run", "evaluate/evaluate-champion", "--watch")
+        night = call(*check, "--param", f"config={values}", env=env)
+        assert "'Completed'" in night.stdout, night.stdout + night.stderr
+
         name = config.tracking.registered_model_name
         status = call(
             "flows.cli", "status", "--set", f"tracking.registered_model_name={name}", env=env
         )
         assert status.returncode == 0, status.stdout + status.stderr
         assert "nothing new since v1" in status.stdout
-        # The scheduler has made the runs of the coming Mondays.
+        assert "has no champion yet: nothing to check" in status.stdout
+        # The scheduler has made the runs of the coming Mondays and nights.
         assert "weekly at" in status.stdout
+        assert "evaluate-champion at" in status.stdout
     finally:
         processes = [psutil.Process(p.pid) for p in recorded(state / STACK_FOLDER) if p.alive]
         family = [*processes, *(c for p in processes for c in p.children(recursive=True))]

@@ -37,13 +37,14 @@ class Trained:
 
 @pytest.fixture(scope="module")
 def trained(
-    random_base: Path, tmp_path_factory: pytest.TempPathFactory, prefect_server: None
+    random_base: Path,
+    chain_settings: Callable[[Path, Path], dict[str, Any]],
+    tmp_path_factory: pytest.TempPathFactory,
+    prefect_server: None,
 ) -> Trained:
-    from conftest import small_settings
-
     from flows.finetune import run_finetune
 
-    settings = small_settings(random_base, tmp_path_factory.mktemp("evaluate") / "state")
+    settings = chain_settings(random_base, tmp_path_factory.mktemp("evaluate") / "state")
     settings["train"] |= {"max_steps": 2}
     settings["data"] |= {"eval_rows": 12}
     settings["evaluation"] = {"databases_per_sample": 2}
