@@ -92,7 +92,12 @@ def ask_agent(
             files = database_files(Path(questions["databases_root"]))
             with report_progress(f"asking {arm}", "questions") as progress:
                 trials = run_trials(
-                    predictor, shown, lambda name: open_database(files[name]), options, progress
+                    predictor,
+                    shown,
+                    lambda name: open_database(files[name]),
+                    options,
+                    progress,
+                    file=stage.path / "trials.jsonl",
                 )
             stage.complete({"trials": [trial.to_dict() for trial in trials]})
         answers = {}

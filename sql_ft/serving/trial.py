@@ -8,7 +8,9 @@ again. The agent is given question, schema and database, never a gold.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 from sql_ft.data.chat import question_text
@@ -56,6 +58,16 @@ class Trial:
                 durations.append(_time(answer.steps, most))
         return cls(sample_id, tuple(sqls), tuple(durations), count)
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Inverse of `to_dict`."""
+        return cls(
+            values["sample_id"],
+            tuple(values["sqls"]),
+            tuple(values["durations_s"]),
+            values["attempts"],
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """A JSON-serialisable dictionary."""
         return dataclasses.asdict(self)
@@ -67,6 +79,8 @@ def run_trials(
     open_database: Callable[[str], LiveDatabase],
     options: AgentOptions,
     progress: Progress | None = None,
+    *,
+    file: Path | None = None,
 ) -> list[Trial]:
     """Ask every question of its own database; results are in the order of `samples`.
 
@@ -77,22 +91,44 @@ def run_trials(
         open_database: Opens the database of that name; each is open while its questions run.
         options: How hard the agent tries.
         progress: Called with questions done and in all.
+        file: Each trial is written here as it ends, and what is here is not asked again: an
+            interrupted run continues.
 
     Raises:
         DataError: A database cannot be read.
         ModelError: A question does not fit the model.
     """
-    found: dict[str, Trial] = {}
-    for group in dict.fromkeys(sample.schema_group for sample in samples):
+    found = _read(file) if file is not None else {}
+    left = [sample for sample in samples if sample.id not in found]
+    for group in dict.fromkeys(sample.schema_group for sample in left):
         with open_database(group) as database:
             agent = Agent(answerer, database, options)
-            for sample in samples:
-                if sample.schema_group == group:
-                    answer = agent.ask(question_text(sample), context=sample.context)
-                    found[sample.id] = Trial.of(sample.id, answer, options.attempts)
-                    if progress is not None:
-                        progress(len(found), len(samples))
+            for sample in left:
+                if sample.schema_group != group:
+                    continue
+                answer = agent.ask(question_text(sample), context=sample.context)
+                found[sample.id] = Trial.of(sample.id, answer, options.attempts)
+                if file is not None:
+                    with file.open("a", encoding="utf-8") as lines:
+                        lines.write(json.dumps(found[sample.id].to_dict()) + "\n")
+                if progress is not None:
+                    progress(len(found), len(samples))
     return [found[sample.id] for sample in samples]
+
+
+def _read(file: Path) -> dict[str, Trial]:
+    """Trials that an earlier run has kept; a line that a kill tore is left out."""
+    found: dict[str, Trial] = {}
+    if not file.exists():
+        return found
+    text = file.read_text(encoding="utf-8")
+    whole, _, torn = text.rpartition("\n")
+    if torn:
+        file.write_text(f"{whole}\n" if whole else "", encoding="utf-8")
+    for line in whole.splitlines():
+        trial = Trial.from_dict(json.loads(line))
+        found[trial.sample_id] = trial
+    return found
 
 
 def _best(steps: Sequence[Step], most: int) -> str:

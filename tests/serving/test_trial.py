@@ -97,3 +97,36 @@ def test_questions_are_asked_of_their_own_database_and_the_gold_of_nobody(shops,
     assert "Question 1?\nEvidence: Rome is far" in script.shown
     assert not any("secret" in text for text in script.shown)
     assert trials[0].to_dict()["attempts"] == 1
+
+
+def test_an_interrupted_run_continues_after_the_last_whole_answer(shops, tmp_path):
+    samples = [Sample(str(n), f"{n}?", CONTEXT, "SELECT 1", "a") for n in range(4)]
+    file = tmp_path / "trials.jsonl"
+
+    class Stopped(Script):
+        def predict(self, questions, *, n_best=1):
+            if len(self.shown) == 2:
+                raise KeyboardInterrupt
+            return super().predict(questions, n_best=n_best)
+
+    options = AgentOptions(attempts=1)
+    with pytest.raises(KeyboardInterrupt):
+        run_trials(
+            Stopped("SELECT id FROM shop"), samples, lambda _: open_database(shops), options,
+            file=file,
+        )  # fmt: skip
+    with file.open("a") as lines:
+        lines.write('{"sample_id": "2", "sq')  # torn by a kill
+    script = Script("SELECT city FROM shop")
+    steps = []
+    trials = run_trials(
+        script, samples, lambda _: open_database(shops), options,
+        lambda *step: steps.append(step), file=file,
+    )  # fmt: skip
+    assert script.shown == ["2?", "3?"]
+    assert [t.sqls[0] for t in trials] == ["SELECT id FROM shop"] * 2 + [
+        "SELECT city FROM shop"
+    ] * 2
+    assert steps == [(3, 4), (4, 4)]
+    again = run_trials(script, samples, lambda _: open_database(shops), options, file=file)
+    assert again == trials
