@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sql_ft.config_questions import BenchmarkConfig
 
 HUB_PREFIX = "hub:"
+_JSON_KEYS = ("run_id", "report", "questions", "evaluation_set", "compared", "facts")
 
 
 def score(
@@ -82,7 +83,7 @@ def score(
         with_base=base,
     )
     if json_:
-        print_json({key: outcome[key] for key in ("run_id", "report", "questions", "compared")})
+        print_json({key: outcome[key] for key in _JSON_KEYS})
     else:
         _print(registry.config, outcome)
 

@@ -271,6 +271,10 @@ def test_score_command_prints_arms_pairs_and_what_was_set_aside(
     assert result.exit_code == 0, result.output
     for words in ("execution accuracy", "v1 − base", "gold:unknown_column 1", "report"):
         assert words in result.output
+    again = CliRunner().invoke(app, [*call, "--data", str(tmp_path), "--no-base", "--json"])
+    found = json.loads(again.stdout[again.stdout.index("{") :])
+    assert found["evaluation_set"]["excluded"] == {"gold:unknown_column": 1}
+    assert list(found["compared"]["summaries"]) == ["v1"]
     missing = CliRunner().invoke(app, [*call, "--data", str(tmp_path / "gone")])
     assert isinstance(missing.exception, ConfigError)
     assert isinstance(CliRunner().invoke(app, call).exception, ConfigError)
