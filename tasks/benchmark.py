@@ -158,11 +158,16 @@ def _read(config: RunConfig, benchmark: BenchmarkConfig) -> tuple[Questions, dic
         questions = load_questions(
             str(benchmark.path),
             benchmark.layout,
-            config.data,
+            _columns(config),
             dialect=config.evaluation.dialect,
             progress=progress,
         )
     return questions, {"kind": "file", "origin": questions.origin, "revision": ""}
+
+
+def _columns(config: RunConfig) -> DataConfig:
+    """Names of the columns; those that only a split needs are not asked of published rows."""
+    return config.data.model_copy(update={"disjoint_columns": ()})
 
 
 def _read_hub(
@@ -180,7 +185,7 @@ def _read_hub(
         path = stage.path / "rows.jsonl"
         lines = (json.dumps(row, ensure_ascii=False, default=str) for row in loaded.rows)
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        questions = load_questions(path, "sql-create-context", config.data)
+        questions = load_questions(path, "sql-create-context", _columns(config))
     return (
         dataclasses.replace(questions, origin=hub_id),
         {"kind": "hub", "origin": hub_id, "revision": loaded.revision},

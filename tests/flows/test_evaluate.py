@@ -118,14 +118,19 @@ def test_spider_again_costs_nothing_and_a_sample_is_another_set(
     again = run_evaluate(trained.config, ["1"], benchmark=benchmark)
     assert all(answer["cached"] for answer in again["answers"].values())
     assert again["verdicts"] == first["verdicts"]
+    # Rows of a file need none of the columns that the configuration's own split needs.
+    assert trained.config.data.disjoint_columns == ("template",)
+    rows = [s.to_dict() for s in read_jsonl(Path(first["questions"]["eval_path"]), Sample)]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps({**row, "answer": row["gold_sql"]}) + "\n" for row in rows))
     part = run_evaluate(
         trained.config,
         ["1"],
-        benchmark=benchmark.model_copy(update={"rows": 2, "seed": 1}),
+        benchmark=BenchmarkConfig(path=str(file), rows=2, seed=1),
         with_base=False,
     )
     assert list(part["answers"]) == ["v1"]
-    assert part["questions"]["label"].endswith("dev.json, 2 of 3, seed 1")
+    assert part["questions"]["label"] == "rows.jsonl, 2 of 3, seed 1"
     assert part["evaluation_set"]["hash"] != first["evaluation_set"]["hash"]
 
 
