@@ -22,11 +22,12 @@ DataOption = Annotated[
     Path | None,
     typer.Option(
         help="Questions with golds: a json, jsonl, csv or parquet file with question, context "
-        "and answer; for --layout spider or bird the folder with dev.json and the databases."
+        "and answer; for --layout spider, bird or wikisql the folder with dev.json (dev.jsonl) and "
+        "the databases."
     ),
 ]
 LayoutOption = Annotated[
-    str, typer.Option(help="Form of --data: sql-create-context, spider or bird.")
+    str, typer.Option(help="Form of --data: sql-create-context, spider, bird or wikisql.")
 ]
 DialectOption = Annotated[
     str | None,

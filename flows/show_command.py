@@ -90,8 +90,9 @@ def _facts(story: VersionStory) -> Table:
     facts += [
         (
             "scored",
-            f"{score.execution_accuracy:.3f} on {score.n_scored} questions of set "
-            f"{score.evaluation_set_hash[:12]} ({shown_time(score.at)})",
+            f"{score.execution_accuracy:.3f} on {score.n_scored} questions of "
+            f"{score.benchmark or f'set {score.evaluation_set_hash[:12]}'} "
+            f"({shown_time(score.at)})",
         )
         for score in story.scores
     ]

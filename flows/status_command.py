@@ -111,9 +111,10 @@ def _show_runs(console: Console, url: str, name: str) -> None:
     following = read_schedule(url)
     if not following:
         console.print("[dim]next      [/]nothing is scheduled")
-    for row in following[:1]:
+    for place, row in enumerate(following):
         when = row.start.astimezone()
-        console.print(f"[dim]next      [/]{row.deployment} at {when:%Y-%m-%d %H:%M %Z}")
+        label = "next" if place == 0 else ""
+        console.print(f"[dim]{label:<10}[/]{row.deployment} at {when:%Y-%m-%d %H:%M %Z}")
 
 
 def _ago(moment: datetime | None) -> str:

@@ -375,3 +375,12 @@ def _hub_snapshot(name: str, revision: str) -> Path:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def context_length(config: ModelConfig) -> int:
+    """Most tokens, prompt and answer together, that the base model can hold."""
+    from transformers import AutoConfig
+
+    resolved = resolve_model(config)
+    loaded = AutoConfig.from_pretrained(resolved.path_or_id, trust_remote_code=False)
+    return int(loaded.max_position_embeddings)

@@ -82,6 +82,10 @@ class TrackingError(SqlFtError):
     exit_code = 6
 
 
+class AliasNotSetError(TrackingError):
+    """A registered model has no such alias (any more)."""
+
+
 class ChampionChangedError(TrackingError):
     """The champion is no longer the one the decision was made against: evaluate again."""
 

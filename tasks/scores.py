@@ -45,4 +45,5 @@ def record_scores(
             evaluation_set_hash=evaluation_set["hash"],
             evaluator_hash=evaluator_hash(config.evaluation),
             run_id=run_id,
+            benchmark=dataset.get("benchmark", ""),
         )

@@ -53,14 +53,28 @@ def answer_text(gold_sql: str) -> str:
     return gold_sql.strip().rstrip("; \t\r\n")
 
 
+def question_text(sample: Sample) -> str:
+    """Return what is asked; a row's ``evidence`` (BIRD's outside knowledge) stands below it."""
+    evidence = sample.tags.get("evidence", "").strip()
+    return f"{sample.question}\nEvidence: {evidence}" if evidence else sample.question
+
+
 def build_messages(question: str, context: str, examples: Sequence[Sample] = ()) -> list[Message]:
     """Return the chat: system, solved `examples` as earlier turns, then the question."""
     messages = [{"role": "system", "content": SYSTEM_PROMPT}]
     for example in examples:
-        messages.append(_user_turn(example.question, example.context))
+        messages.append(_user_turn(question_text(example), example.context))
         messages.append({"role": "assistant", "content": answer_text(example.gold_sql)})
     messages.append(_user_turn(question, context))
     return messages
+
+
+def repair_question(question: str, failed_sql: str, reason: str) -> str:
+    """Return the question as it is asked again after a query failed.
+
+    Everything stays in one user turn, the only shape that models here are trained on.
+    """
+    return f"{question}\nThis query is wrong: {failed_sql}\nReason: {reason}"
 
 
 def encode_prompt(tokenizer: Any, sample: Sample, examples: Sequence[Sample] = ()) -> list[int]:
@@ -69,7 +83,7 @@ def encode_prompt(tokenizer: Any, sample: Sample, examples: Sequence[Sample] = (
     Raises:
         ModelError: The tokenizer has no chat template, or it fails on these messages.
     """
-    chats = [build_messages(sample.question, sample.context, examples)]
+    chats = [build_messages(question_text(sample), sample.context, examples)]
     return _encode_chats(tokenizer, chats)[0]
 
 
@@ -92,7 +106,9 @@ def encode_examples(tokenizer: Any, samples: Sequence[Sample]) -> Iterator[Encod
     if not samples:
         return
     end = end_of_turn_id(tokenizer)
-    prompts = _encode_chats(tokenizer, [build_messages(s.question, s.context) for s in samples])
+    prompts = _encode_chats(
+        tokenizer, [build_messages(question_text(s), s.context) for s in samples]
+    )
     answers = tokenizer(
         [answer_text(s.gold_sql) for s in samples],
         add_special_tokens=False,

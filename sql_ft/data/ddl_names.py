@@ -91,3 +91,10 @@ def read_tables(context: str) -> list[NamedTable]:
 def table_names(context: str) -> frozenset[str]:
     """Return the names of the tables of a context, in lower case."""
     return frozenset(table.name for table in read_tables(context))
+
+
+def split_statements(context: str) -> list[str]:
+    """Cut a context before each CREATE TABLE; comments between two go with the first."""
+    starts = [match.start() for match in _CREATE.finditer(context)]
+    ends = [*starts[1:], len(context)]
+    return [context[start:end].strip() for start, end in zip(starts, ends, strict=True)]

@@ -8,6 +8,7 @@ come (`data.renew_evaluation_after_groups`), and never train either.
 
 from __future__ import annotations
 
+import glob
 import json
 import logging
 from collections.abc import Iterable, Sequence
@@ -65,6 +66,12 @@ def frozen_path(config: RunConfig) -> Path:
     manifest = manifest_path(config)
     key = content_hash([config.data.eval_rows, config.data.max_length])[:8]
     return manifest.with_name(f"{manifest.stem}.questions-{key}.json")
+
+
+def frozen_files(config: RunConfig) -> list[Path]:
+    """Every file of questions beside the manifest, whatever number and length was asked for."""
+    manifest = manifest_path(config)
+    return sorted(manifest.parent.glob(f"{glob.escape(manifest.stem)}.questions-*.json"))
 
 
 def choose_questions(

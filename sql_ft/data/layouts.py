@@ -92,7 +92,7 @@ def _read(
     dialect: str,
     progress: Progress | None,
 ) -> LayoutSource:
-    places = _database_files(root)
+    places = database_files(root)
     names = list(dict.fromkeys(str(row["db_id"]) for row in rows))
     missing = [name for name in names if name not in places]
     if missing:
@@ -151,8 +151,12 @@ def _read_questions(path: Path, fields: tuple[str, ...]) -> list[dict[str, Any]]
     return rows
 
 
-def _database_files(root: Path) -> dict[str, Path]:
-    """``db_id`` → file, over every folder of databases; the first one found counts."""
+def database_files(root: Path) -> dict[str, Path]:
+    """``db_id`` → file, over every folder of databases; the first one found counts.
+
+    Raises:
+        DataError: There is no such folder.
+    """
     found: dict[str, Path] = {}
     folders = [p for p in sorted(root.iterdir()) if p.is_dir() and "database" in p.name.lower()]
     if not folders:

@@ -68,8 +68,15 @@ class PreparedDataset:
 
 
 @dataclass(slots=True)
-class _Draw:
-    """Rows taken from one side, and every token length looked at on the way."""
+class Draw:
+    """Rows taken from one side, and every token length looked at on the way.
+
+    Attributes:
+        rows: What was taken, in order.
+        left_out: Rows passed over, by reason.
+        prompt_tokens: Length of each prompt that was looked at.
+        answer_tokens: Length of each answer, likewise.
+    """
 
     rows: list[Sample] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
@@ -78,6 +85,7 @@ class _Draw:
 
     @property
     def total_tokens(self) -> list[int]:
+        """Prompt and answer together, of each row that was looked at."""
         return [p + a for p, a in zip(self.prompt_tokens, self.answer_tokens, strict=True)]
 
 
@@ -132,10 +140,10 @@ def prepare_dataset(
     validation_rows = hold_out.validation_rows if hold_out is not None else 0
     wanted = data.train_rows + data.eval_rows + validation_rows
     report = progress or (lambda done, total: None)
-    train = _draw(tokenizer, train_pool, data.train_rows, data, lambda n: report(n, wanted))
+    train = draw_rows(tokenizer, train_pool, data.train_rows, data, lambda n: report(n, wanted))
     _require_rows("training", train, train_pool, data)
     base = data.train_rows
-    held = _draw(
+    held = draw_rows(
         tokenizer, questions.pool, data.eval_rows, data, lambda n: report(base + n, wanted)
     )
     _require_rows("evaluation", held, questions.pool, data)
@@ -226,15 +234,15 @@ def prepare_dataset(
     )
 
 
-def _draw(
+def draw_rows(
     tokenizer: Any,
     pool: Sequence[Sample],
     wanted: int,
     config: DataConfig,
     report: Callable[[int], None],
-) -> _Draw:
+) -> Draw:
     """Take the first `wanted` rows of `pool` that fit, tokenising no more than needed."""
-    draw = _Draw()
+    draw = Draw()
     special = [token for token in tokenizer.all_special_tokens if token]
     position = 0
     while position < len(pool) and len(draw.rows) < wanted:
@@ -265,7 +273,7 @@ def _holds_any(sample: Sample, special: Sequence[str]) -> bool:
     )
 
 
-def _require_rows(name: str, draw: _Draw, pool: Sequence[Sample], config: DataConfig) -> None:
+def _require_rows(name: str, draw: Draw, pool: Sequence[Sample], config: DataConfig) -> None:
     if draw.rows:
         return
     if draw.left_out[TOO_LONG]:
@@ -282,7 +290,7 @@ def _require_rows(name: str, draw: _Draw, pool: Sequence[Sample], config: DataCo
     )
 
 
-def _length_profile(draw: _Draw) -> dict[str, Any]:
+def _length_profile(draw: Draw) -> dict[str, Any]:
     """Minimum, median, 95th percentile (nearest rank) and maximum, in tokens."""
 
     def summary(values: Sequence[int]) -> dict[str, float]:

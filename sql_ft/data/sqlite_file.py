@@ -49,18 +49,38 @@ def read_sqlite(
     try:
         connection = _open(path)
         try:
-            created = connection.execute(
-                "SELECT name, sql FROM sqlite_master WHERE type = 'table'"
-                " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid"
-            ).fetchall()
-            tables = tuple(_read_table(connection, str(n), dialect) for n, _ in created)
-            rows, capped = read_rows(connection, Schema(tables), max_rows_per_table)
+            return read_connection(connection, max_rows_per_table, dialect)
         finally:
             connection.close()
     except sqlite3.Error as error:
         raise DataError(f"cannot read {path}: {error}", expected="a SQLite file") from error
-    if not tables:
-        raise DataError(f"{path} has no tables", expected="a SQLite file with tables")
+    except EmptyDatabaseError:
+        raise DataError(f"{path} has no tables", expected="a SQLite file with tables") from None
+
+
+class EmptyDatabaseError(ValueError):
+    """A database without tables."""
+
+
+def read_connection(
+    connection: sqlite3.Connection,
+    max_rows_per_table: int = MAX_ROWS_PER_TABLE,
+    dialect: str = "sqlite",
+) -> tuple[str, RealDatabase]:
+    """Read an open database; see `read_sqlite`.
+
+    Raises:
+        EmptyDatabaseError: It has no tables.
+        sqlite3.Error: It cannot be read.
+    """
+    created = connection.execute(
+        "SELECT name, sql FROM sqlite_master WHERE type = 'table'"
+        " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid"
+    ).fetchall()
+    if not created:
+        raise EmptyDatabaseError
+    tables = tuple(_read_table(connection, str(n), dialect) for n, _ in created)
+    rows, capped = read_rows(connection, Schema(tables), max_rows_per_table)
     database = RealDatabase(Schema(tables), Database(REAL, rows), capped)
     statements = [str(sql).strip().rstrip(";") + ";" for _, sql in created]
     return "\n".join(statements), database

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sql_ft.config import RunConfig
+from sql_ft.data.chat import question_text
 from sql_ft.records import Prediction, Sample, read_jsonl, write_jsonl
 from sql_ft.stage_cache import code_digest, mark_used, stage_key
 
@@ -40,12 +41,17 @@ def prediction_key(
         base=dict(base),
         model=config.model.model_dump(mode="json", exclude={"name_or_path", "revision"}),
         generation=config.generation.model_dump(mode="json", exclude={"few_shot_examples"}),
-        samples=[sample.id for sample in samples],
+        # By content: a published set numbers its questions from 0, as others do.
+        samples=[_content(sample) for sample in samples],
         arm=arm,
         adapter=adapter_hash,
-        examples=[sample.id for sample in examples],
+        examples=[[*_content(sample), sample.gold_sql] for sample in examples],
         code=code_digest("generation", "base_model", "data/chat"),
     )
+
+
+def _content(sample: Sample) -> list[str]:
+    return [sample.id, question_text(sample), sample.context]
 
 
 def predictions_path(state_dir: Path, key: str) -> Path:

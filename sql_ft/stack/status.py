@@ -114,8 +114,12 @@ def read_runs(api_url: str, limit: int = 5) -> list[RunStatus]:
     ]
 
 
-def read_schedule(api_url: str, limit: int = 3) -> list[ScheduleStatus]:
-    """The next scheduled runs, soonest first.
+def read_schedule(api_url: str, limit: int = 50) -> list[ScheduleStatus]:
+    """The next scheduled run of each deployment, soonest first.
+
+    Args:
+        api_url: Prefect's API.
+        limit: Scheduled runs to look through.
 
     Raises:
         StackError: The server does not answer.
@@ -133,11 +137,13 @@ def read_schedule(api_url: str, limit: int = 3) -> list[ScheduleStatus]:
     if ids:
         found = post_json(f"{api_url}/deployments/filter", {"deployments": {"id": {"any_": ids}}})
         names = {row["id"]: row["name"] for row in found or []}
-    return [
-        ScheduleStatus(names.get(row.get("deployment_id"), row["name"]), start)
-        for row in rows or []
-        if (start := _from_iso(row.get("expected_start_time"))) is not None
-    ]
+    soonest: dict[str, ScheduleStatus] = {}
+    for row in rows or []:
+        start = _from_iso(row.get("expected_start_time"))
+        name = names.get(row.get("deployment_id"), row["name"])
+        if start is not None and name not in soonest:
+            soonest[name] = ScheduleStatus(name, start)
+    return list(soonest.values())
 
 
 def _tags(entity: dict[str, Any]) -> dict[str, str]:

@@ -14,27 +14,35 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from sql_ft.config import DataConfig, EvaluationConfig
+from sql_ft.config_questions import Layout
 from sql_ft.data.ddl_names import table_names
 from sql_ft.data.layouts import LayoutSource, read_bird, read_spider
 from sql_ft.data.local_files import read_file
 from sql_ft.data.row_checks import check_rows, has_group_column
+from sql_ft.data.wikisql import read_wikisql
 from sql_ft.errors import DataError
 from sql_ft.evaluation.evalset import build_evaluation_set, evaluation_set_key
 from sql_ft.evaluation.evalset_storage import EvaluationSet
 from sql_ft.execution.real import RealDatabase
 from sql_ft.records import Progress, Sample
 
-Layout = Literal["sql-create-context", "spider", "bird"]
 LAYOUTS: tuple[str, ...] = get_args(Layout)
 
 SETTING = "--data"
 ID_COLUMNS = ("id", "question_id")
 BY_PLACE = "place in the file, counted from 0"
+
+
+_READERS: Mapping[str, tuple[Callable[..., LayoutSource], str]] = {
+    "spider": (read_spider, "dev.json"),
+    "bird": (read_bird, "dev.json"),
+    "wikisql": (read_wikisql, "dev.jsonl"),
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,8 +73,9 @@ def load_questions(
     """Read questions, schemas and golds.
 
     Args:
-        path: A json, jsonl, csv or parquet file; for ``spider`` and ``bird`` the folder that
-            holds ``dev.json``, or another questions file inside such a folder.
+        path: A json, jsonl, csv or parquet file; for ``spider``, ``bird`` and ``wikisql`` the
+            folder that holds ``dev.json`` (``dev.jsonl``), or another questions file inside
+            such a folder.
         layout: One of `LAYOUTS`.
         data: Names of the columns (`question_column`, `context_column`, …).
         dialect: Of the golds.
@@ -118,7 +127,7 @@ def _from_rows(path: Path, data: DataConfig) -> Questions:
         raise DataError(
             f"{path} is a folder",
             setting=SETTING,
-            expected="a json, jsonl, csv or parquet file, or --layout spider or bird",
+            expected="a json, jsonl, csv or parquet file, or --layout spider, bird or wikisql",
         )
     rows = read_file(path)
     check_rows(rows, data, place=str(path), setting=SETTING)
@@ -149,13 +158,13 @@ def _from_rows(path: Path, data: DataConfig) -> Questions:
 
 
 def _from_layout(path: Path, layout: str, dialect: str, progress: Progress | None) -> Questions:
-    folder, file = (path, "dev.json") if path.is_dir() else (path.parent, path.name)
+    read, default = _READERS[layout]
+    folder, file = (path, default) if path.is_dir() else (path.parent, path.name)
     if not path.exists():
         raise DataError(
-            f"nothing at {path}", setting=SETTING, expected="a folder with dev.json and databases"
+            f"nothing at {path}", setting=SETTING, expected=f"a folder with {default} and databases"
         )
-    read = read_spider if layout == "spider" else read_bird
-    source: LayoutSource = read(folder, file, dialect=dialect, progress=progress)
+    source = read(folder, file, dialect=dialect, progress=progress)
     rows = [sample.tags for sample in source.samples]
     rule = _id_rule(rows, str(folder / file))
     samples = [

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sql_ft.tracking.decision_history import Entry, decisions_of, main_decision, shown_time
+from sql_ft.tracking.scores import scores_of
 from sql_ft.tracking.versions import CHAMPION, PREVIOUS, RegisteredModel, RegisteredVersion
 
 # MLflow's databases hold descriptions of 5,000 characters.
@@ -31,7 +32,7 @@ def describe(version: RegisteredVersion, history: list[Entry]) -> str:
     ]
     main = main_decision(history)
     if main is None:
-        lines.append("\nNot decided yet.")
+        lines += ["\nNot decided yet.", *_benchmarks(version)]
         return _clip("\n".join(lines))
     if tags.get("withdrawn"):
         lines.append(f"\n**Withdrawn by a rollback:** {tags['withdrawn']}")
@@ -50,11 +51,31 @@ def describe(version: RegisteredVersion, history: list[Entry]) -> str:
     if main.get("report"):
         lines.append(f"**[Report: slices, flipped questions, cost]({main['report']})**\n")
     lines += check_table(main["checks"])
+    lines += _benchmarks(version)
     others = [entry for entry in reversed(history) if entry is not main]
     if others:
         lines.append("\n#### Other decisions\n")
     lines += [f"- {_when(entry)} {_word(entry)}: {entry['reason']}" for entry in others]
     return _clip("\n".join(lines))
+
+
+def _benchmarks(version: RegisteredVersion) -> list[str]:
+    """Markdown rows of the published questions that a version has answered."""
+    scores = [score for score in scores_of(version) if score.benchmark]
+    if not scores:
+        return []
+    rows = ["\n#### Benchmarks\n", "| questions | execution accuracy | scored | when (UTC) | run |"]
+    rows.append("|---|---|---|---|---|")
+    for score in reversed(scores):
+        cells = (
+            score.benchmark,
+            f"{score.execution_accuracy:.3f}",
+            str(score.n_scored),
+            shown_time(score.at),
+            f"`{score.run_id}`",
+        )
+        rows.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
+    return rows
 
 
 def describe_model(model: RegisteredModel, versions: Sequence[RegisteredVersion]) -> str:

@@ -109,6 +109,7 @@ TABLES: tuple[HistoryTable, ...] = (
         ("execution_accuracy", "DOUBLE", "share of them that are right"),
         ("run_id", "VARCHAR", "MLflow run that holds the table"),
         ("file", "VARCHAR", "artifact path of the table"),
+        ("benchmark", "VARCHAR", "published questions; empty: a configuration's own"),
     ),
     _table(
         "runs",
@@ -216,6 +217,7 @@ def version_rows(version: RegisteredVersion, fingerprint: str) -> dict[str, list
                 score.execution_accuracy,
                 score.run_id,
                 score.file,
+                score.benchmark,
             )
             for score in scores_of(version)
         ],

@@ -87,37 +87,15 @@ class SqlAnswers:
 
     def completions(self, rows: Sequence[Mapping[str, str]]) -> list[str]:
         """Return what the model writes to every row, before SQL is taken out of it."""
-        from sql_ft.data.chat import encode_prompt
-        from sql_ft.errors import ModelError
-        from sql_ft.records import Sample
+        from sql_ft.generation.answer import decode_texts, encode_questions, prompt_room
 
-        # A tokenizer decodes no rows to one empty text.
-        if not rows:
-            return []
-        samples = [
-            Sample(
-                id=str(position),
-                question=str(row["question"]),
-                context=str(row["context"]),
-                gold_sql="",
-            )
-            for position, row in enumerate(rows)
-        ]
-        prompts = [encode_prompt(self._tokenizer, sample) for sample in samples]
-        room = self._model.config.max_position_embeddings - self._generation.max_new_tokens
-        for number, prompt in enumerate(prompts):
-            if len(prompt) > room:
-                raise ModelError(
-                    f"the prompt of row {number} has {len(prompt)} tokens",
-                    expected=f"at most {room}: the model's context less the answer",
-                )
-        decoded = self._engine.decode(self._model, self._tokenizer, prompts, with_adapter=True)
-        texts: list[str] = self._tokenizer.batch_decode(
-            [row.token_ids for row in decoded],
-            skip_special_tokens=True,
-            clean_up_tokenization_spaces=False,
+        prompts = encode_questions(
+            self._tokenizer,
+            [(str(row["question"]), str(row["context"])) for row in rows],
+            room=prompt_room(self._model, self._generation.max_new_tokens),
         )
-        return texts
+        decoded = self._engine.decode(self._model, self._tokenizer, prompts, with_adapter=True)
+        return decode_texts(self._tokenizer, decoded)
 
 
 class SqlAdapterModel(SqlAnswers, mlflow.pyfunc.PythonModel):  # type: ignore[misc]

@@ -13,9 +13,9 @@ from typing import Any
 
 from sql_ft.errors import TrackingError
 from sql_ft.records import Outcome, Verdict
-from sql_ft.tracking.decision_history import now_text
+from sql_ft.tracking.decision_history import decisions_of, now_text
 from sql_ft.tracking.runs import attach_run
-from sql_ft.tracking.store import Store
+from sql_ft.tracking.store import Store, tracking_errors
 from sql_ft.tracking.versions import RegisteredVersion, get_version, set_version_tags
 
 SCORES_TAG = "scores"
@@ -46,6 +46,7 @@ class Score:
         at: When, UTC.
         n_scored: Questions that count.
         execution_accuracy: Share of them that are right.
+        benchmark: Name of published questions; "" for a configuration's own set.
     """
 
     evaluation_set_hash: str
@@ -55,6 +56,7 @@ class Score:
     at: str
     n_scored: int
     execution_accuracy: float
+    benchmark: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ def record_scores(
     evaluation_set_hash: str,
     evaluator_hash: str,
     run_id: str,
+    benchmark: str = "",
 ) -> Score:
     """Log a version's verdicts as a table and note on the version where it is.
 
@@ -97,6 +100,7 @@ def record_scores(
         evaluation_set_hash: Of the frozen set.
         evaluator_hash: `evaluation.rules.evaluator_hash`.
         run_id: Run that evaluated it.
+        benchmark: Name of published questions, shown on the version's page.
 
     Raises:
         TrackingError: The store does not answer or refused.
@@ -110,6 +114,7 @@ def record_scores(
         at=now_text(),
         n_scored=len(counted),
         execution_accuracy=sum(v.correct for v in counted) / len(counted) if counted else 0.0,
+        benchmark=benchmark,
     )
     rows = [
         [
@@ -130,7 +135,20 @@ def record_scores(
         kept = [s for s in scores_of(get_version(store, name, version)) if not _same(s, score)]
         values = [dataclasses.asdict(s) for s in [*kept, score][-_MAX_SCORES:]]
         set_version_tags(store, name, version, {SCORES_TAG: json.dumps(values)})
+    if benchmark:
+        _describe_again(store, name, version)
     return score
+
+
+def _describe_again(store: Store, name: str, version: str) -> None:
+    """Write the version's page anew: it lists published benchmarks."""
+    # Imported here: the page reads scores.
+    from sql_ft.tracking.decision_page import describe
+
+    current = get_version(store, name, version)
+    text = describe(current, decisions_of(current))
+    with tracking_errors(f"cannot describe version {version} of {name!r}", store):
+        store.client().update_model_version(name, version, text)
 
 
 def scores_of(version: RegisteredVersion) -> list[Score]:

@@ -1,5 +1,7 @@
 """The chat format, proved on token ids."""
 
+import dataclasses
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,6 +16,7 @@ from sql_ft.data.chat import (
     encode_examples,
     encode_prompt,
     end_of_turn_id,
+    question_text,
 )
 from sql_ft.errors import ModelError
 from sql_ft.records import Sample
@@ -52,6 +55,16 @@ def test_examples_are_earlier_turns(tokenizer):
     few, none = encode_prompt(tokenizer, OTHER, [SAMPLE]), encode_prompt(tokenizer, OTHER)
     assert len(few) > len(none)
     assert tokenizer.decode(few).count(SYSTEM_PROMPT) == 1
+
+
+def test_evidence_stands_below_the_question_in_training_and_in_asking(tokenizer):
+    told = dataclasses.replace(OTHER, tags={"evidence": " a name is text \n"})
+    assert question_text(OTHER) == OTHER.question
+    assert question_text(told) == "Which names?\nEvidence: a name is text"
+    prompt = encode_prompt(tokenizer, told, [told])
+    assert tokenizer.decode(prompt).count("Evidence: a name is text") == 2
+    example = encode_example(tokenizer, told)
+    assert example.input_ids[: example.prompt_length] == encode_prompt(tokenizer, told)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ def deployments():
 
 
 def test_parameters_are_settings_and_the_tiny_configuration():
-    files = dict.fromkeys(("weekly", "on-demand", "tiny"), "tiny") | {"sweep": "sweep_tiny"}
+    files = dict.fromkeys(("weekly", "on-demand", "evaluate-champion", "tiny"), "tiny")
+    files["sweep"] = "sweep_tiny"
     assert set(deployments()) == set(files)
     for name, deployment in deployments().items():
         written = load_config(FOLDER / "configs" / f"{files[name]}.yaml")
@@ -33,6 +34,17 @@ def test_weekly_has_a_schedule_with_a_time_zone():
     (schedule,) = deployments()["weekly"]["schedules"]
     assert schedule["cron"] == "0 5 * * 1"
     assert schedule["timezone"]
+
+
+def test_the_nightly_check_asks_the_champion_what_nobody_asked():
+    from sql_ft.config_questions import FreshConfig
+
+    deployment = deployments()["evaluate-champion"]
+    assert deployment["entrypoint"] == "flows/evaluate.py:evaluate"
+    (schedule,) = deployment["schedules"]
+    assert schedule["cron"] == "0 2 * * *"
+    assert deployment["parameters"]["versions"] == ["champion"]
+    assert FreshConfig.model_validate(deployment["parameters"]["fresh"]) == FreshConfig()
 
 
 def test_form_of_the_flow_has_bounds_and_descriptions():

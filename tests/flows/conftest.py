@@ -41,6 +41,12 @@ def small_settings(base: Path, state: Path) -> dict[str, Any]:
     }
 
 
+@pytest.fixture(scope="session")
+def chain_settings() -> Callable[[Path, Path], dict[str, Any]]:
+    """Settings of a chain of about ten seconds, by base and state folder."""
+    return small_settings
+
+
 @pytest.fixture
 def make_config(random_base: Path, tmp_path: Path) -> Callable[..., RunConfig]:
     """Build the small configuration with changes per section."""

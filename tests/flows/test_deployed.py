@@ -24,6 +24,7 @@ from sql_ft.errors import StackError
 from sql_ft.stack.services import MLFLOW, PREFECT, WORKER
 
 RUN = ("prefect", "deployment", "run", "finetune/weekly")
+NIGHT = ("prefect", "deployment", "run", "evaluate/evaluate-champion")
 NO_BLOCK = "00000000-0000-0000-0000-000000000000"
 TOKEN, HOOK = "hf_Th1sM4yStandN0where", "h00kTh1sM4yStandN0where"
 _MAKE_BLOCK = (
@@ -122,6 +123,10 @@ def test_up_weekly_unchanged_status_down(
             stack.submit("finetune/weekly", {"config": {"train": {"lora_r": 0}}})
 
         values = json.dumps(settings)
+        # The same pool serves the nightly check, also while nothing is live.
+        night = stack.call(*NIGHT, "--param", f"config={values}", "--watch")
+        assert "'Completed'" in night.stdout, night.stdout + night.stderr
+
         first = stack.call(*RUN, "--param", f"config={values}", "--watch")
         assert first.returncode == 0, first.stdout + first.stderr
         assert "'Completed'" in first.stdout
@@ -141,8 +146,9 @@ def test_up_weekly_unchanged_status_down(
         status = stack.call("flows.cli", "status", *name)
         assert status.returncode == 0, status.stdout + status.stderr
         assert "weekly-test v1" in status.stdout
-        # The scheduler has made the runs of the coming Mondays.
+        # The scheduler has made the runs of the coming Mondays and nights.
         assert "weekly at" in status.stdout
+        assert "evaluate-champion at" in status.stdout
         assert stack.busy_slots() == 0
     finally:
         family = stack.marked(PREFECT, MLFLOW, WORKER)

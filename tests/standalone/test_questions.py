@@ -105,11 +105,12 @@ def test_ids_must_be_whole_and_unique(tmp_path):
 
 def test_places_that_cannot_be_read(tmp_path):
     for path, layout, words in [
-        (tmp_path, "sql-create-context", ["is a folder", "--layout spider or bird"]),
+        (tmp_path, "sql-create-context", ["is a folder", "--layout spider, bird or wikisql"]),
         (tmp_path / "absent.jsonl", "sql-create-context", ["no file at"]),
         (tmp_path / "absent", "spider", ["nothing at"]),
         (tmp_path, "spider", ["no questions file at"]),
-        (tmp_path, "wikisql", ["layout 'wikisql'", "--layout", "spider"]),
+        (tmp_path, "wikisql", ["no file at", "dev.jsonl"]),
+        (tmp_path, "cosql", ["layout 'cosql'", "--layout", "spider"]),
     ]:
         with pytest.raises(DataError) as caught:
             load_questions(path, layout)
