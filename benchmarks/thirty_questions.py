@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from flows.ask_command import load_predictor
-from sql_ft.assets.examples.write import DATABASES, QUESTIONS_FILE, write_examples
+from sql_ft.assets.sample_databases.write import DATABASES, QUESTIONS_FILE, write_examples
 from sql_ft.config import load_config
 from sql_ft.execution.compare import MatchRules, compare_results, is_ordered, order_key_positions
 from sql_ft.execution.dialect import parse_query

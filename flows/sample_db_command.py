@@ -14,7 +14,7 @@ def sample_db(
     ),
 ) -> None:
     """Write example databases (SQLite and DuckDB) and questions with golds."""
-    from sql_ft.assets.examples.write import write_examples
+    from sql_ft.assets.sample_databases.write import write_examples
 
     for file in write_examples(out):
         print(file)

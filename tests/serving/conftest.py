@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from live_files import make_duckdb, make_sqlite
 
-from sql_ft.assets.examples.write import write_examples
+from sql_ft.assets.sample_databases.write import write_examples
 from sql_ft.serving.live_database import LiveDatabase, open_database
 
 
