@@ -6,6 +6,7 @@ authorizer refuses every action but reading, and the process has no right to cre
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import sys
 import time
@@ -38,6 +39,15 @@ _HARMLESS_PRAGMAS = frozenset({"data_version", "page_size"})
 _INTROSPECTION = frozenset({"table_xinfo", "foreign_key_list", "schema_version"})
 _READING = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
 _MISSING = (("no such table", "unknown_table"), ("no such column", "unknown_column"))
+# The last one: a journal has to be rolled back, and this connection may not.
+_FILE_ERRORS = (
+    "database is locked",
+    "malformed",
+    "not a database",
+    "disk I/O",
+    "unable to open",
+    "readonly database",
+)
 _SYNTAX = ("syntax error", "unrecognized token", "incomplete input", "unterminated")
 
 
@@ -240,15 +250,14 @@ class SqliteFile:
             self._raise_if_fault(error)
             return failure(_classify(error), _explain(error))
         finally:
-            # Ends the read transaction, also of a query that was not read to its end.
-            cursor.close()
+            # Ends the read transaction, also of a query that was not read to its end; after
+            # a fault the connection has gone already.
+            with contextlib.suppress(sqlite3.ProgrammingError):
+                cursor.close()
 
     def _raise_if_fault(self, error: Exception) -> None:
         text = str(error)
-        if isinstance(error, sqlite3.DatabaseError) and any(
-            mark in text
-            for mark in ("database is locked", "malformed", "not a database", "disk I/O", "unable")
-        ):
+        if isinstance(error, sqlite3.DatabaseError) and any(mark in text for mark in _FILE_ERRORS):
             raise self._fault(error) from error
 
     def _fault(self, error: Exception) -> FaultError:

@@ -18,8 +18,8 @@ def deployments():
 
 
 def test_parameters_are_settings_and_the_tiny_configuration():
-    files = dict.fromkeys(("weekly", "on-demand", "evaluate-champion", "tiny"), "tiny")
-    files["sweep"] = "sweep_tiny"
+    of_tiny = ("weekly", "on-demand", "evaluate-champion", "tiny", "batch-predict")
+    files = dict.fromkeys(of_tiny, "tiny") | {"sweep": "sweep_tiny"}
     assert set(deployments()) == set(files)
     for name, deployment in deployments().items():
         written = load_config(FOLDER / "configs" / f"{files[name]}.yaml")
