@@ -109,12 +109,12 @@ def open_connections(
     return connection, loader
 
 
-def limit_process(memory_limit_mb: int) -> None:
+def limit_process(memory_limit_mb: int, *, file_size_bytes: int = 0) -> None:
     """Operating-system limits; called after every import and thread start."""
     size = memory_limit_mb * 1024 * 1024
     for name, value in (
         ("RLIMIT_AS", size),
-        ("RLIMIT_FSIZE", 0),
+        ("RLIMIT_FSIZE", file_size_bytes),
         ("RLIMIT_CORE", 0),
         ("RLIMIT_NPROC", 0),
         ("RLIMIT_NOFILE", 16),

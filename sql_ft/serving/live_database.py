@@ -8,112 +8,43 @@ taxonomy (`records.ExecutionStatus`).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import datetime as dt
+import decimal
+import tempfile
+import threading
+import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Self, cast
 
-from sql_ft.execution.tables import Schema
+from sql_ft.errors import DataError, SandboxError, SqlTranslationError
+from sql_ft.execution import guard, wire
+from sql_ft.execution.dialect import translate
+from sql_ft.execution.schema import normalize_type
+from sql_ft.execution.tables import Column, ForeignKey, Schema, Table
 from sql_ft.records import ExecutionStatus
+from sql_ft.serving.live_process import DeadError, LateError, LiveProcess
+from sql_ft.serving.query import Kind, LiveSchema, QueryLimits, QueryResult, QueryTarget
+from sql_ft.serving.schema_context import SchemaContext, render_context
 
-Kind = Literal["sqlite", "duckdb"]
+__all__ = [
+    "Kind",
+    "LiveDatabase",
+    "LiveSchema",
+    "QueryLimits",
+    "QueryResult",
+    "QueryTarget",
+    "SchemaContext",
+    "open_database",
+    "render_context",
+]
 
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class QueryLimits:
-    """What one query may use.
-
-    Attributes:
-        timeout_s: Wall clock; the kill.
-        max_rows: Rows read; what follows is cut (`QueryResult.truncated`).
-        max_bytes: Text and blobs read, in bytes; what follows is cut.
-        memory_limit_mb: Address space of the child, at least 512.
-        max_lock_s: Longest time for which a query may keep writers of a SQLite file in
-            rollback-journal mode waiting. Up to `snapshot_max_mb` it keeps none waiting.
-        snapshot_max_mb: Files up to this size that know no readers beside a writer (SQLite
-            in rollback-journal mode, DuckDB) are read from a private copy.
-    """
-
-    timeout_s: float = 5.0
-    max_rows: int = 1_000
-    max_bytes: int = 4_000_000
-    memory_limit_mb: int = 1024
-    max_lock_s: float = 0.25
-    snapshot_max_mb: int = 256
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class QueryResult:
-    """How one query ended, and what it returned.
-
-    Attributes:
-        status: ``ok``, or why there are no rows.
-        columns: Names, as the engine reports them.
-        rows: Python values; at most `max_rows`.
-        truncated: There were more rows, or more bytes, than the limits let through.
-        error: One line for a person where `status` is not ``ok``.
-        duration_s: Wall time, waiting for the child included.
-        executed_sql: What the engine was given: as written on SQLite, translated on DuckDB.
-    """
-
-    status: ExecutionStatus
-    columns: tuple[str, ...] = ()
-    rows: tuple[tuple[Any, ...], ...] = ()
-    truncated: bool = False
-    error: str = ""
-    duration_s: float = 0.0
-    executed_sql: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """True if the query ran."""
-        return self.status == ExecutionStatus.OK
-
-    @property
-    def suspiciously_empty(self) -> bool:
-        """True if it ran and says nothing: no row, or nothing but NULL."""
-        return self.ok and all(value is None for row in self.rows for value in row)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class LiveSchema:
-    """What a database looks like.
-
-    Attributes:
-        schema: Tables and views, columns, keys, foreign keys.
-        views: Names in `schema` that are views.
-        samples: Table → column → a few values, as found in the first rows.
-    """
-
-    schema: Schema
-    views: frozenset[str] = frozenset()
-    samples: dict[str, dict[str, tuple[Any, ...]]] = dataclasses.field(default_factory=dict)
-
-    @property
-    def context(self) -> str:
-        """All tables as CREATE TABLE statements, without sample values."""
-        raise NotImplementedError
-
-
-class QueryTarget(Protocol):
-    """What the agent needs of a database; evaluation may bring its own."""
-
-    @property
-    def kind(self) -> Kind:
-        """Engine."""
-
-    def schema(self) -> LiveSchema:
-        """Tables as they are now."""
-
-    def run(
-        self,
-        sql: str,
-        *,
-        timeout_s: float | None = None,
-        max_rows: int | None = None,
-        max_bytes: int | None = None,
-    ) -> QueryResult:
-        """Run one query; failures are data."""
+_SCHEMA_TIMEOUT_S = 15.0
+_SAMPLES = 5
+_STALE_ATTEMPTS = 20
+# What the child writes for a value on the wire may be six times its bytes.
+_MOST_BYTES = 8_000_000
+_TRIES_OF_THE_ENGINE = frozenset({ExecutionStatus.SYNTAX})
 
 
 class LiveDatabase:
@@ -123,15 +54,32 @@ class LiveDatabase:
     outlives a query.
     """
 
+    def __init__(self, path: Path, limits: QueryLimits) -> None:
+        self._path = path
+        self.limits = limits
+        self._lock = threading.Lock()
+        self._folder: tempfile.TemporaryDirectory[str] | None = tempfile.TemporaryDirectory(
+            prefix="sql-ft-live-"
+        )
+        self._process: LiveProcess | None = None
+        self._schema: LiveSchema | None = None
+        self._stamp = ""
+        try:
+            self._kind = cast(Kind, self._started().kind)
+        except BaseException:
+            self.close()
+            raise
+        self._release()
+
     @property
     def path(self) -> Path:
         """The file."""
-        raise NotImplementedError
+        return self._path
 
     @property
     def kind(self) -> Kind:
         """``sqlite`` or ``duckdb``."""
-        raise NotImplementedError
+        return self._kind
 
     def schema(self) -> LiveSchema:
         """Tables as they are now; read again only if the schema has changed.
@@ -139,7 +87,17 @@ class LiveDatabase:
         Raises:
             DataError: The file has no tables, is locked, damaged or gone.
         """
-        raise NotImplementedError
+        with self._lock:
+            try:
+                return self._read_schema()
+            except LateError as error:
+                raise DataError(
+                    f"the schema of {self._path.name} cannot be read in time"
+                ) from error
+            except DeadError as error:
+                raise DataError(f"reading {self._path.name} failed: {error}") from error
+            finally:
+                self._release()
 
     def run(
         self,
@@ -163,11 +121,47 @@ class LiveDatabase:
             DataError: The file is locked, damaged or gone.
             SandboxError: The child cannot be started.
         """
-        raise NotImplementedError
+        started = time.monotonic()
+        limits = self.limits
+        text = sql
+        try:
+            if self._kind == "duckdb" and not native:
+                text = translate(sql, self.schema().schema, note_passes=False).sql
+            else:
+                guard.parse_one(sql, self._kind)
+        except SqlTranslationError as error:
+            status = ExecutionStatus(error.status)
+            # SQLite reads more than our parser does, and says more exactly what is wrong.
+            if self._kind != "sqlite" or status not in _TRIES_OF_THE_ENGINE or _is_too_much(sql):
+                return QueryResult(status, error=error.message, executed_sql=text)
+        request = {
+            "op": "run",
+            "sql": text,
+            "timeout_s": limits.timeout_s if timeout_s is None else timeout_s,
+            "max_rows": limits.max_rows if max_rows is None else max_rows,
+            "max_bytes": min(limits.max_bytes if max_bytes is None else max_bytes, _MOST_BYTES),
+        }
+        with self._lock:
+            try:
+                result = _to_result(self._ask(request))
+            except LateError:
+                result = QueryResult(
+                    ExecutionStatus.TIMEOUT, error=f"killed after {request['timeout_s']:g} s"
+                )
+            except DeadError as error:
+                result = QueryResult(ExecutionStatus.MEMORY, error=f"the process died: {error}")
+            finally:
+                self._release()
+        return dataclasses.replace(result, duration_s=time.monotonic() - started, executed_sql=text)
 
     def close(self) -> None:
         """End the child and remove private copies."""
-        raise NotImplementedError
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
 
     def __enter__(self) -> Self:
         return self
@@ -180,6 +174,56 @@ class LiveDatabase:
     ) -> None:
         self.close()
 
+    def _read_schema(self) -> LiveSchema:
+        if self._schema is not None:
+            stamp = self._ask({"op": "stamp", "timeout_s": _SCHEMA_TIMEOUT_S})["stamp"]
+            if stamp == self._stamp:
+                return self._schema
+        answer = self._ask({"op": "describe", "timeout_s": _SCHEMA_TIMEOUT_S})
+        self._schema = _to_schema(answer, self._kind)
+        self._stamp = str(answer["stamp"])
+        if not self._schema.schema.tables:
+            self._schema = None
+            raise DataError(f"{self._path.name} has no tables", expected="a database with tables")
+        return self._schema
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        for _ in range(_STALE_ATTEMPTS):
+            process = self._started()
+            try:
+                answer = process.ask(request)
+            except BaseException:
+                self._process = None
+                raise
+            if "stale" not in answer:
+                return answer
+            # DuckDB shows a file as it was when it was opened.
+            process.kill()
+            self._process = None
+        raise DataError(
+            f"{self._path.name} changes faster than it can be read",
+            expected="a moment in which nobody writes",
+        )
+
+    def _started(self) -> LiveProcess:
+        if self._folder is None:
+            raise SandboxError("the database is closed", expected="with open_database(...)")
+        if self._process is None:
+            self._process = LiveProcess(
+                {
+                    **dataclasses.asdict(self.limits),
+                    "path": str(self._path),
+                    "folder": self._folder.name,
+                }
+            )
+        return self._process
+
+    def _release(self) -> None:
+        """Whoever waits to write to a DuckDB file need not wait for the next question."""
+        if self._process is not None and self._process.direct:
+            self._process.kill()
+            self._process = None
+
 
 def open_database(path: Path | str, limits: QueryLimits | None = None) -> LiveDatabase:
     """Open a SQLite or DuckDB file for reading; its first bytes tell which it is.
@@ -187,40 +231,78 @@ def open_database(path: Path | str, limits: QueryLimits | None = None) -> LiveDa
     Raises:
         DataError: No such file, or neither a SQLite nor a DuckDB database.
     """
-    raise NotImplementedError
+    file = Path(path).expanduser().resolve()
+    if not file.is_file():
+        found = "is not a file" if file.exists() else "does not exist"
+        raise DataError(f"{file} {found}", expected="a SQLite or DuckDB database")
+    return LiveDatabase(file, limits or QueryLimits())
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class SchemaContext:
-    """A schema as the model is shown it.
-
-    Attributes:
-        text: CREATE TABLE statements.
-        tables: Names of the tables in it.
-        left_out: Names of those that did not fit.
-    """
-
-    text: str
-    tables: tuple[str, ...]
-    left_out: tuple[str, ...] = ()
+def _is_too_much(sql: str) -> bool:
+    """Refused for its size or its bytes; no engine is to see it either."""
+    try:
+        guard.check_text(sql)
+    except SqlTranslationError:
+        return True
+    return False
 
 
-def render_context(
-    live: LiveSchema,
-    question: str,
-    *,
-    fits: Callable[[str], bool],
-    sample_values: int = 0,
-) -> SchemaContext:
-    """Write a schema within a budget; the tables nearest to the question stay.
+def _to_result(answer: dict[str, Any]) -> QueryResult:
+    return QueryResult(
+        ExecutionStatus(answer["s"]),
+        tuple(str(c) for c in answer["c"]),
+        wire.decode_rows(answer["r"]),
+        bool(answer.get("t")),
+        str(answer["e"]),
+    )
 
-    Args:
-        live: From `LiveDatabase.schema`.
-        question: Chooses among tables if not all fit.
-        fits: Whether a text is short enough, e.g. by counting tokens.
-        sample_values: Values shown beside each column, as a comment; left out first.
 
-    Raises:
-        DataError: Not even the best table fits.
-    """
-    raise NotImplementedError
+def _to_schema(answer: dict[str, Any], kind: Kind) -> LiveSchema:
+    tables = []
+    samples: dict[str, dict[str, tuple[Any, ...]]] = {}
+    views = set()
+    for found in answer["tables"]:
+        # What cannot be read (a view over a table that is gone) cannot be asked about.
+        if not found["columns"]:
+            continue
+        table = _to_table(found, kind)
+        tables.append(table)
+        if found["view"]:
+            views.add(table.name)
+        samples[table.name] = {
+            str(column): _distinct([wire.decode_value(v) for v in values])
+            for column, values in found["values"].items()
+        }
+    return LiveSchema(Schema(tuple(tables)), frozenset(views), samples)
+
+
+def _to_table(found: dict[str, Any], kind: Kind) -> Table:
+    primary = tuple(c[0] for c in sorted(found["columns"], key=lambda c: c[3]) if c[3])
+    columns = tuple(
+        Column(
+            name=str(name),
+            type=normalize_type(str(declared), kind),
+            declared_type=str(declared),
+            nullable=not not_null and not place,
+            unique=primary == (name,),
+        )
+        for name, declared, not_null, place in found["columns"]
+    )
+    parts: dict[int, list[tuple[str, str, str | None]]] = {}
+    for number, _, target, own, other in sorted(found["foreign"], key=lambda f: (f[0], f[1])):
+        parts.setdefault(number, []).append((target, own, other))
+    foreign = tuple(
+        ForeignKey(
+            tuple(own for _, own, _ in part),
+            part[0][0],
+            tuple(other for _, _, other in part if other is not None),
+        )
+        for part in parts.values()
+    )
+    return Table(str(found["name"]), columns, primary, foreign)
+
+
+def _distinct(values: list[Any]) -> tuple[Any, ...]:
+    # Lists and structures of DuckDB may hold what cannot be hashed.
+    shown = [v for v in values if isinstance(v, (str, int, float, dt.date, decimal.Decimal)) and v]
+    return tuple(dict.fromkeys(shown))[:_SAMPLES]
