@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from flows.app_command import app_page
 from flows.champion_commands import promote, rollback
 from flows.diff_command import diff
 from flows.evalset_command import app as evalset_app
@@ -49,6 +50,9 @@ app.add_typer(evalset_app)
 _COMMANDS = (versions, show, diff, score, promote, rollback, history, export)
 for _command in (*_COMMANDS, up, down, deploy, status):
     app.command()(_command)
+
+
+app.command("app")(app_page)
 
 
 @app.command()
