@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from flows.app_command import app_page
+from flows.ask_command import ask
 from flows.champion_commands import promote, rollback
 from flows.diff_command import diff
 from flows.evalset_command import app as evalset_app
@@ -47,11 +48,9 @@ app = typer.Typer(
 
 app.command()(evaluate)
 app.add_typer(evalset_app)
-_COMMANDS = (versions, show, diff, score, promote, rollback, history, export)
+_COMMANDS = (ask, versions, show, diff, score, promote, rollback, history, export)
 for _command in (*_COMMANDS, up, down, deploy, status):
     app.command()(_command)
-
-
 app.command("app")(app_page)
 
 

@@ -17,6 +17,7 @@ from sql_ft.serving.private_copy import (
     copy_quietly,
     has_hot_journal,
     has_wal,
+    is_wal_format,
     read_signature,
 )
 from sql_ft.serving.reply import FaultError, Reader, failure
@@ -145,6 +146,9 @@ class SqliteFile:
                 if copied is not None:
                     # Private, so nobody changes it: no locks, no journals looked for.
                     return self._connect(self._copy, copied, "mode=ro&immutable=1"), False
+            if is_wal_format(self._path):
+                source = ("wal", signature.inode)
+                return self._connect(self._path, source, "mode=ro"), False
             return self._connect(self._path, None, "mode=ro"), True
         except OSError as error:
             raise FaultError(f"cannot read {self._path.name}: {error.strerror or error}") from error

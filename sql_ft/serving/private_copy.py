@@ -109,6 +109,12 @@ def has_wal(path: Path) -> bool:
         return False
 
 
+def is_wal_format(path: Path) -> bool:
+    """True if a SQLite file is in WAL mode, in which nobody waits for a reader."""
+    with path.open("rb", buffering=0) as stream:
+        return stream.read(20)[18:20] == b"\x02\x02"
+
+
 def copy_quietly(source: Path, target: Path, kind: str, *, patience_s: float) -> Signature | None:
     """Copy a file while nobody changes it; None if somebody always did.
 

@@ -62,7 +62,7 @@ class QueryResult:
         return self.status == ExecutionStatus.OK
 
     @property
-    def suspiciously_empty(self) -> bool:
+    def says_nothing(self) -> bool:
         """True if it ran and says nothing: no row, or nothing but NULL."""
         return self.ok and all(value is None for row in self.rows for value in row)
 

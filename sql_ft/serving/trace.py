@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -11,21 +10,22 @@ class Span(Protocol):
     """One step under way."""
 
     def finish(self, outputs: Mapping[str, Any], *, failed: str = "") -> None:
-        """Say what came out, and in one line why it failed if it did."""
+        """Say what came out, and in one line why it failed if it did. Called once."""
 
 
 class Tracer(Protocol):
-    """Opens spans; one opened inside another belongs to it."""
+    """Opens spans. The parent is named, because a page may draw each step in another thread."""
 
-    def span(
-        self, name: str, kind: str, inputs: Mapping[str, Any]
-    ) -> contextlib.AbstractContextManager[Span]:
+    def begin(
+        self, name: str, kind: str, inputs: Mapping[str, Any], parent: Span | None = None
+    ) -> Span:
         """Open a span.
 
         Args:
             name: Shown to a person, e.g. ``execute``.
             kind: ``AGENT``, ``LLM``, ``TOOL`` or ``PARSER``.
             inputs: JSON-sized values.
+            parent: Span that it belongs to; None: it is the first of a trace.
         """
 
 
@@ -37,8 +37,8 @@ class _NoSpan:
 class NoTracer:
     """Keeps nothing."""
 
-    def span(
-        self, name: str, kind: str, inputs: Mapping[str, Any]
-    ) -> contextlib.AbstractContextManager[Span]:
+    def begin(
+        self, name: str, kind: str, inputs: Mapping[str, Any], parent: Span | None = None
+    ) -> Span:
         """Open a span that nobody sees."""
-        return contextlib.nullcontext(_NoSpan())
+        return _NoSpan()
