@@ -17,9 +17,7 @@ def app_page(
     set_: SetOption = None,
     host: Annotated[
         str,
-        typer.Option(
-            envvar="SQL_FT_APP_HOST", help="Interface; the page asks for no password."
-        ),
+        typer.Option(envvar="SQL_FT_APP_HOST", help="Interface; the page asks for no password."),
     ] = "127.0.0.1",
     port: Annotated[
         int,

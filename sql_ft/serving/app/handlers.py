@@ -131,9 +131,7 @@ class Handlers:
         session = self.sessions.get(key)
         if database and session.title != database:
             session.open_sample(self._sample(database))
-        asked = Asked()
-        for asked in ask(session, self.models(), question, who, tracer=self._tracer):
-            pass
+        *_, asked = ask(session, self.models(), question, who, tracer=self._tracer)
         answer = asked.answers[0]
         return {
             "model": answer.model,

@@ -23,6 +23,14 @@ THEME = gr.themes.Base(
     radius_size="sm",
     font=["ui-sans-serif", "system-ui", "sans-serif"],
     font_mono=["ui-monospace", "Consolas", "monospace"],
+).set(
+    # The defaults are too pale to read: 2.6:1 and 2.5:1.
+    body_text_color_subdued="*neutral_500",
+    body_text_color_subdued_dark="*neutral_400",
+    button_primary_background_fill="*primary_700",
+    button_primary_background_fill_hover="*primary_800",
+    button_primary_background_fill_dark="*primary_700",
+    button_primary_background_fill_hover_dark="*primary_600",
 )
 _WHO = {"champion": "Champion", "base": "Base", "both": "Both, side by side"}
 _CACHE_EVERY_S, _CACHE_AGE_S = 600, 3600
@@ -44,8 +52,8 @@ def build_page(handlers: Handlers) -> gr.Blocks:
         title=TITLE, analytics_enabled=False, delete_cache=(_CACHE_EVERY_S, _CACHE_AGE_S)
     ) as page:
         page.queue(max_size=limits.queue, default_concurrency_limit=limits.workers, api_open=False)
-        with gr.Row(elem_id="sf-head"):
-            gr.HTML(f"<h1>{TITLE}</h1>", elem_id="sf-title")
+        with gr.Column(elem_id="sf-head"):
+            gr.HTML(f"<h1>{TITLE}</h1>")
             models = gr.HTML(elem_id="sf-models")
         champion_notice = gr.HTML(elem_id="sf-champion")
         with gr.Row(elem_id="sf-body"):
@@ -86,28 +94,27 @@ def build_page(handlers: Handlers) -> gr.Blocks:
                     who = gr.Radio([], label="Answered by", elem_id="sf-who", scale=3)
                     ask_button = gr.Button("Ask", variant="primary", elem_id="sf-ask", scale=1)
                 notice = gr.HTML(elem_id="sf-notice")
-                with gr.Group(elem_id="sf-editor"):
-                    sql = gr.Code(
-                        language="sql",
-                        label="SQL, yours to edit",
-                        interactive=True,
-                        lines=3,
-                        max_lines=14,
-                        wrap_lines=True,
-                        show_line_numbers=False,
-                        buttons=["copy"],
-                        elem_id="sf-sql",
-                    )
+                with gr.Accordion("Steps", open=True, elem_id="sf-steps-box"):
+                    steps = gr.HTML(elem_id="sf-steps")
+                sql = gr.Code(
+                    language="sql",
+                    label="SQL, yours to edit",
+                    interactive=True,
+                    lines=3,
+                    max_lines=14,
+                    wrap_lines=True,
+                    show_line_numbers=False,
+                    buttons=["copy"],
+                    elem_id="sf-sql",
+                )
                 with gr.Row(elem_id="sf-actions"):
-                    run_button = gr.Button("Run the SQL", size="md", elem_id="sf-run")
-                    csv_button = gr.Button("Result as CSV", size="md", elem_id="sf-csv")
-                    sql_button = gr.Button("Session as SQL", size="md", elem_id="sf-save")
+                    run_button = gr.Button("Run SQL", size="md", min_width=96, elem_id="sf-run")
+                    csv_button = gr.Button("Save CSV", size="md", min_width=96, elem_id="sf-csv")
+                    sql_button = gr.Button("Save SQL", size="md", min_width=96, elem_id="sf-save")
                 result = gr.HTML(elem_id="sf-result")
                 bars = gr.BarPlot(visible=False, height=300, elem_id="sf-bars")
                 line = gr.LinePlot(visible=False, height=300, elem_id="sf-line")
                 comparison = gr.HTML(elem_id="sf-comparison")
-                with gr.Accordion("Steps", open=True, elem_id="sf-steps-box"):
-                    steps = gr.HTML(elem_id="sf-steps")
                 with gr.Accordion("History", open=False, elem_id="sf-history-box"):
                     history = gr.HTML(elem_id="sf-history")
         saved = gr.Textbox(visible="hidden", elem_id="sf-saved")
@@ -171,9 +178,7 @@ def build_page(handlers: Handlers) -> gr.Blocks:
             **private,
             **work,
         )
-        run_button.click(
-            on_run, sql, parts, show_progress_on=result, **private, **work
-        )
+        run_button.click(on_run, sql, parts, show_progress_on=result, **private, **work)
         csv_button.click(on_csv, None, saved, **private, **work).then(
             None, saved, None, js=_SAVE_JS % ("text/csv", "result.csv"), **private
         )
@@ -257,10 +262,10 @@ def _charts(chart: Chart | None) -> tuple[Any, Any]:
     if chart.kind == "line":
         table["label"] = pd.to_datetime(table["label"])
         return hidden[0], gr.LinePlot(**shared)
-    return gr.BarPlot(**shared, sort=list(chart.labels)), hidden[1]
+    # Bars begin at zero, or their lengths would lie.
+    limits = [min(0.0, *chart.values), max(0.0, *chart.values) or 1.0]
+    return gr.BarPlot(**shared, sort=list(chart.labels), y_lim=limits), hidden[1]
 
 
 def _key(request: gr.Request) -> str:
     return str(request.session_hash)
-
-

@@ -32,7 +32,6 @@ _STEP_NAMES = {
     StepKind.VOTE: "Vote",
     StepKind.ANSWER: "Answer",
 }
-_SQL_STEPS = frozenset({StepKind.GENERATE})
 _COMPARED_ROWS = 8
 _NAME_CHARS = 60
 
@@ -241,12 +240,14 @@ def _note(column: Column, table: Table, references: dict[str, str], values: Sequ
 
 
 def _step(step: Step) -> dict[str, Any]:
+    writes = step.kind is StepKind.GENERATE
     return {
         "ok": step.ok,
         "kind": _STEP_NAMES[step.kind],
-        "text": cut(step.text, 400),
+        # What is written is the step's whole content.
+        "text": "" if writes and step.sql else cut(step.text, 400),
         "time": format_duration(step.duration_s) if step.duration_s >= 0.0005 else "",
-        "sql": cut(step.sql, 2_000) if step.kind in _SQL_STEPS else "",
+        "sql": cut(step.sql, 2_000) if writes else "",
     }
 
 
