@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import importlib.util
 from typing import Annotated
 
@@ -50,18 +52,22 @@ def app_page(
         print(f"model     {now.labels}")
         if now.champion is None:
             print(f"          {NO_CHAMPION}")
-        handlers = Handlers(
-            Sessions(folder, limits, upload_limits),
-            models.now,
-            make_samples(folder),
-            limits,
-            upload_limits,
-        )
-        serve(
-            handlers,
-            folder,
-            host,
-            port,
-            lambda address: print(f"page      {address}\nCtrl-C stops it", flush=True),
-        )
+        with contextlib.closing(models):
+            handlers = Handlers(
+                Sessions(folder, limits, upload_limits),
+                models.now,
+                make_samples(folder),
+                limits,
+                upload_limits,
+            )
+            serve(
+                handlers,
+                folder,
+                host,
+                port,
+                lambda address: print(f"page      {address}\nCtrl-C stops it", flush=True),
+            )
         print("stopped", flush=True)
+    # An interpreter that ends looks for garbage in all that the libraries left: seconds after
+    # Ctrl-C, and nothing comes of it.
+    gc.freeze()

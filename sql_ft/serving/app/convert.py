@@ -7,6 +7,7 @@ settings are locked. What it has to say is one JSON line.
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import re
@@ -46,10 +47,12 @@ def main(text: str) -> None:
         convert(job)
     except RefusedError as refusal:
         answer = {"error": refusal.error, "expected": refusal.expected}
-    except duckdb.Error as error:
-        answer = {"error": _first_line(error), "expected": "a readable file"}
-    except MemoryError:
+    except (MemoryError, duckdb.OutOfMemoryException):
         answer = {"error": "it takes more memory than it may have", "expected": "a smaller file"}
+    except duckdb.Error as error:
+        if "too large" in str(error).lower() and isinstance(error, duckdb.IOException):
+            error = duckdb.IOException(f"it becomes more than {job['max_output_mb']} MB")
+        answer = {"error": _first_line(error), "expected": "a readable file"}
     sys.stdout.write("\n" + json.dumps(answer) + "\n")
     sys.stdout.flush()
     # Nothing that the engine has still to tidy up may delay or change what was said.
@@ -95,7 +98,7 @@ def convert(job: dict[str, Any]) -> None:
     else:
         reader = (
             f"read_csv({source}, hive_partitioning = false, compression = 'none', "
-            f"max_line_size = {16 * _MEGABYTE}, sample_size = 20480)"
+            f"encoding = '{_encoding(job['source'])}', max_line_size = {16 * _MEGABYTE})"
         )
     described = connection.execute(f"DESCRIBE SELECT * FROM {reader}").fetchall()
     if len(described) > job["max_columns"]:
@@ -132,6 +135,19 @@ def plain_names(names: list[str]) -> list[str]:
         taken.add(unique.casefold())
         plain.append(unique)
     return plain
+
+
+def _encoding(path: str) -> str:
+    """UTF-8 if the whole file is; any bytes are Latin-1."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with open(path, "rb") as file:
+        try:
+            while block := file.read(1 << 20):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return "latin-1"
+    return "utf-8"
 
 
 def _check_parquet(connection: Any, source: str, job: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
+from collections.abc import Callable
 from typing import Literal
 
 from sql_ft.config import RunConfig
@@ -52,8 +53,8 @@ class Models:
         self._config = config
         self._lock = threading.Lock()
         self._looked = time.monotonic()
-        champion = _load_champion(config)
-        self._now = champion or Answerers(_load_base(config), None)
+        self._close: Callable[[], None] = lambda: None
+        self._now = self._load_champion() or Answerers(_load_base(config), None)
 
     def now(self) -> Answerers:
         """The models that answer now.
@@ -66,22 +67,26 @@ class Models:
             due = time.monotonic() - self._looked > _LOOK_AGAIN_S
             if self._now.champion is None and due:
                 self._looked = time.monotonic()
-                self._now = _load_champion(self._config) or self._now
+                self._now = self._load_champion() or self._now
             return self._now
 
+    def close(self) -> None:
+        """Give up what the models hold; they answer no more."""
+        self._close()
 
-def _load_champion(config: RunConfig) -> Answerers | None:
-    from sql_ft.serving.predictor import Predictor
-    from sql_ft.tracking.store import missing_sqlite_file
+    def _load_champion(self) -> Answerers | None:
+        from sql_ft.serving.predictor import Predictor
+        from sql_ft.tracking.store import missing_sqlite_file
 
-    if missing_sqlite_file(config.resolved_tracking_uri) is not None:
-        return None
-    try:
-        champion = Predictor.from_alias("champion", config)
-    except AliasNotSetError:
-        return None
-    champion.warm_up()
-    return Answerers(champion.base(), champion)
+        if missing_sqlite_file(self._config.resolved_tracking_uri) is not None:
+            return None
+        try:
+            champion = Predictor.from_alias("champion", self._config)
+        except AliasNotSetError:
+            return None
+        self._close = champion.close
+        champion.warm_up()
+        return Answerers(champion.base(), champion)
 
 
 def _load_base(config: RunConfig) -> Answerer:
