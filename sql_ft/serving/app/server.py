@@ -10,16 +10,21 @@ import signal
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
+
+from starlette.responses import JSONResponse
 
 from sql_ft.errors import StackError
 from sql_ft.serving.app.handlers import Handlers
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _STOP_S = 5.0
+_FORM_BYTES = 100_000
+_STRAY_S = 60.0
 # No other host is asked for anything, whatever a library or a result would like.
 _HEADERS = {
     b"content-security-policy": (
@@ -75,6 +80,8 @@ def serve(
             on_ready(_address(host, listener.getsockname()[1]))
             while thread.is_alive() and not stop.wait(0.5):
                 pass
+            # Pages that are still open are cut off: no error of anybody's.
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
             server.should_exit = True
             thread.join(_STOP_S)
             server.force_exit = True
@@ -99,7 +106,9 @@ def make_app(handlers: Handlers, folder: Path, host: str) -> Any:
     if host in _LOOPBACK:
         # A page elsewhere whose name is made to point here is not answered.
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*_LOOPBACK, "[::1]"])
-    app.add_middleware(_StrictHeaders)
+    app.add_middleware(
+        _Guard, uploads=folder / "uploads", max_bytes=handlers.upload_limits.max_mb * 1_000_000
+    )
     return gr.mount_gradio_app(
         app,
         build_page(handlers),
@@ -117,11 +126,19 @@ def make_app(handlers: Handlers, folder: Path, host: str) -> Any:
     )
 
 
-class _StrictHeaders:
-    """Adds `_HEADERS` to every answer; streams pass through as they come."""
+class _Guard:
+    """Strict headers on every answer; no room for uploads that are too large.
 
-    def __init__(self, app: Any) -> None:
+    Args:
+        app: The application behind it; streams pass through as they come.
+        uploads: Where Gradio writes while it reads.
+        max_bytes: Largest file; a request may be a little larger than what it carries.
+    """
+
+    def __init__(self, app: Any, uploads: Path, max_bytes: int) -> None:
         self._app = app
+        self._uploads = uploads
+        self._max_bytes = max_bytes
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         async def send_with_headers(message: Any) -> None:
@@ -129,7 +146,25 @@ class _StrictHeaders:
                 message["headers"] = [*message.get("headers", ()), *_HEADERS.items()]
             await send(message)
 
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        length = next((v for k, v in scope["headers"] if k == b"content-length"), b"0")
+        if length.isdigit() and int(length) > self._max_bytes + _FORM_BYTES:
+            text = f"the file is larger than {self._max_bytes // 1_000_000} MB"
+            await JSONResponse({"detail": text}, 413)(scope, receive, send_with_headers)
+            return
         await self._app(scope, receive, send_with_headers)
+        if scope["path"].endswith("/upload"):
+            self._remove_strays()
+
+    def _remove_strays(self) -> None:
+        """Remove what Gradio leaves of uploads that it broke off."""
+        before = time.time() - _STRAY_S
+        for path in self._uploads.glob("tmp*"):
+            with contextlib.suppress(OSError):
+                if path.is_file() and path.stat().st_mtime < before:
+                    path.unlink()
 
 
 def _make_server(handlers: Handlers, folder: Path, host: str) -> Any:
