@@ -257,7 +257,8 @@ def _effort(answer: AgentAnswer) -> str:
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    """With a capital, unless it begins with the name of a file."""
+    return text if "." in text.split(" ", 1)[0] else text[:1].upper() + text[1:]
 
 
 @functools.cache

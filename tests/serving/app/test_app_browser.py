@@ -89,7 +89,7 @@ def person(page, width=1280):
 def test_whole_path(page):
     with person(page) as somebody:
         somebody.ask("Which cities?", who=2)
-        somebody.shows("#sf-steps", "working".title())
+        somebody.shows("#sf-steps", "Working")
         somebody.shows("#sf-comparison", "They returned different rows.")
         somebody.shows("#sf-result", "2 rows, 2 columns")
         somebody.shows("#sf-bars", "Lyon")
@@ -148,7 +148,7 @@ def test_uploads_by_two_people_on_a_phone_and_a_desk(page, tmp_path):
         assert phone.browser.evaluate("window.hurt === undefined")
         assert phone.browser.evaluate("document.documentElement.scrollWidth") <= 390
         desk.upload(bad)
-        desk.shows("#sf-notice", "bad.sqlite is not a SQLite database".capitalize())
+        desk.shows("#sf-notice", "bad.sqlite is not a SQLite database")
         desk.upload(large)
         desk.shows("body", "exceeds")
         assert "letter" in desk.text("#sf-schema")

@@ -57,7 +57,7 @@ def test_an_upload_goes_when_another_database_is_chosen(handlers, tmp_path):
 def test_a_refused_upload_leaves_the_open_database(handlers, tmp_path):
     handlers.choose("one", "shop")
     view = handlers.upload("one", str(put(tmp_path / "in" / "bad.sqlite", "hello")))
-    assert "Bad.sqlite is not a SQLite database" in view.notice
+    assert "bad.sqlite is not a SQLite database" in view.notice
     assert view.schema is None
     assert "3 rows" in handlers.run("one", "SELECT * FROM customer").result
 
