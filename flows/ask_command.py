@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
     from sql_ft.serving.agent import Agent, AgentAnswer, Step
     from sql_ft.serving.predictor import Predictor
     from sql_ft.tracking.traces import MlflowTracer
+
+
+class Repair(enum.StrEnum):
+    """`AgentOptions.repair`."""
+
+    NEXT_BEST = "next_best"
+    FEEDBACK = "feedback"
+
 
 _SHOWN_ROWS = 50
 _SHOWN_CHARS = 200
@@ -42,6 +51,9 @@ def ask(
     candidates: Annotated[
         int, typer.Option(min=1, max=16, help="Above 1: their results vote.")
     ] = 1,
+    repair: Annotated[
+        Repair, typer.Option(help="next_best: its next most likely query; feedback: told why.")
+    ] = Repair.NEXT_BEST,
     max_rows: Annotated[int, typer.Option(min=1, help="Rows read; more are cut.")] = 1000,
     timeout_s: Annotated[float, typer.Option(min=0.1, help="Longest query.")] = 5.0,
     steps: Annotated[bool, typer.Option("--steps", help="Show every step.")] = False,
@@ -66,7 +78,7 @@ def ask(
     with open_database(db, limits) as database:
         predictor = load_predictor(settings, alias=alias, version=version, base=base)
         tracer = _open_tracer(settings, predictor, db) if trace else None
-        options = AgentOptions(attempts=attempts, candidates=candidates)
+        options = AgentOptions(attempts=attempts, candidates=candidates, repair=repair.value)
         agent = Agent(predictor, database, options, tracer=tracer)
         try:
             answered = _answer_all(agent, question, json_=json_, steps=steps)

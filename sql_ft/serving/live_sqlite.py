@@ -38,6 +38,15 @@ _HARMLESS_PRAGMAS = frozenset({"data_version", "page_size"})
 _INTROSPECTION = frozenset({"table_xinfo", "foreign_key_list", "schema_version"})
 _READING = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
 _MISSING = (("no such table", "unknown_table"), ("no such column", "unknown_column"))
+# The last one: a journal has to be rolled back, and this connection may not.
+_FILE_ERRORS = (
+    "database is locked",
+    "malformed",
+    "not a database",
+    "disk I/O",
+    "unable to open",
+    "readonly database",
+)
 _SYNTAX = ("syntax error", "unrecognized token", "incomplete input", "unterminated")
 
 
@@ -245,10 +254,7 @@ class SqliteFile:
 
     def _raise_if_fault(self, error: Exception) -> None:
         text = str(error)
-        if isinstance(error, sqlite3.DatabaseError) and any(
-            mark in text
-            for mark in ("database is locked", "malformed", "not a database", "disk I/O", "unable")
-        ):
+        if isinstance(error, sqlite3.DatabaseError) and any(mark in text for mark in _FILE_ERRORS):
             raise self._fault(error) from error
 
     def _fault(self, error: Exception) -> FaultError:

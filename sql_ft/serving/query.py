@@ -63,8 +63,12 @@ class QueryResult:
 
     @property
     def says_nothing(self) -> bool:
-        """True if it ran and says nothing: no row, or nothing but NULL."""
-        return self.ok and all(value is None for row in self.rows for value in row)
+        """True if it ran and says nothing: no row, nothing but NULL, or one count of zero."""
+        if not self.ok:
+            return False
+        if len(self.rows) == 1 and len(self.rows[0]) == 1:
+            return self.rows[0][0] is None or self.rows[0][0] == 0
+        return all(value is None for row in self.rows for value in row)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,9 @@ class SharedBase:
         self.stop_ids = stop_ids(self.tokenizer)
         # Not reentrant: a stream may be begun by one thread and ended by another.
         self._lock = threading.Lock()
-        self._applied: tuple[Path, contextlib.ExitStack, Any] | None = None
+        self._applied: list[tuple[Path, contextlib.ExitStack, Any]] = []
+        # Also when the interpreter ends: later there is nothing left to take it off with.
+        weakref.finalize(self, _take_off, self._applied)
 
     def serves(
         self, model: ModelConfig, generation: GenerationConfig, resolved: ResolvedModel
@@ -64,13 +67,11 @@ class SharedBase:
             yield self._switch(adapter_dir)
 
     def _switch(self, adapter_dir: Path | None) -> Any:
-        if self._applied is not None and self._applied[0] != adapter_dir:
-            _, stack, _ = self._applied
-            self._applied = None
-            stack.close()
+        if self._applied and self._applied[0][0] != adapter_dir:
+            _take_off(self._applied)
         if adapter_dir is None:
             return self.engine.base_model
-        if self._applied is None:
+        if not self._applied:
             stack = contextlib.ExitStack()
             model = stack.enter_context(
                 adapter_applied(
@@ -80,5 +81,11 @@ class SharedBase:
                     merge=merges(self.model),
                 )
             )
-            self._applied = (adapter_dir, stack, model)
-        return self._applied[2]
+            self._applied.append((adapter_dir, stack, model))
+        return self._applied[0][2]
+
+
+def _take_off(applied: list[tuple[Path, contextlib.ExitStack, Any]]) -> None:
+    while applied:
+        _, stack, _ = applied.pop()
+        stack.close()

@@ -87,7 +87,8 @@ class AgentOptions:
     Attributes:
         attempts: Most times the model is asked; 1: no repair.
         repair: ``feedback``: the model is shown its query and why it failed;
-            ``next_best``: its next most likely query is tried (beam search).
+            ``next_best``: its next most likely query is tried (beam search). Only a model
+            that was trained to read such reasons gains by ``feedback``.
         candidates: Above 1: so many queries are executed at every attempt, and the result
             that most of them agree on wins.
         repair_empty: An empty result is repaired where the database shows that a value
@@ -96,7 +97,7 @@ class AgentOptions:
     """
 
     attempts: int = 3
-    repair: Literal["feedback", "next_best"] = "feedback"
+    repair: Literal["feedback", "next_best"] = "next_best"
     candidates: int = 1
     repair_empty: bool = True
     sample_values: int = 0
