@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import importlib.util
 from typing import Annotated
 
@@ -68,6 +67,3 @@ def app_page(
                 lambda address: print(f"page      {address}\nCtrl-C stops it", flush=True),
             )
         print("stopped", flush=True)
-    # An interpreter that ends looks for garbage in all that the libraries left: seconds after
-    # Ctrl-C, and nothing comes of it.
-    gc.freeze()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from sql_ft.assets.examples.write import DATABASES, QUESTIONS_FILE, write_examples
+from sql_ft.assets.sample_databases.write import DATABASES, QUESTIONS_FILE, write_examples
 from sql_ft.serving.app.session import SampleDatabase
 
 _QUESTIONS_SHOWN = 4
