@@ -29,6 +29,7 @@ from flows.logging_setup import (
     shield_temporary_server,
 )
 from flows.options import ConfigOption, SetOption, VerboseOption
+from flows.predict_command import predict
 from flows.sample_db_command import sample_db
 from flows.score_command import score
 from flows.show_command import show
@@ -49,7 +50,7 @@ app = typer.Typer(
 
 app.command()(evaluate)
 app.add_typer(evalset_app)
-_COMMANDS = (ask, versions, show, diff, score, promote, rollback, history, export)
+_COMMANDS = (ask, predict, versions, show, diff, score, promote, rollback, history, export)
 app.command("sample-db")(sample_db)
 for _command in (*_COMMANDS, up, down, deploy, status):
     app.command()(_command)

@@ -6,6 +6,7 @@ authorizer refuses every action but reading, and the process has no right to cre
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import sys
 import time
@@ -249,8 +250,10 @@ class SqliteFile:
             self._raise_if_fault(error)
             return failure(_classify(error), _explain(error))
         finally:
-            # Ends the read transaction, also of a query that was not read to its end.
-            cursor.close()
+            # Ends the read transaction, also of a query that was not read to its end; after
+            # a fault the connection has gone already.
+            with contextlib.suppress(sqlite3.ProgrammingError):
+                cursor.close()
 
     def _raise_if_fault(self, error: Exception) -> None:
         text = str(error)
