@@ -3,7 +3,7 @@
 #   PYTHON    interpreter used to create the virtual environment (3.11 or newer)
 #   VENV      where the environment lives
 #   PIP_ARGS  passed to every `pip install` (index, proxies, CPU-only torch: see README)
-#   ARGS      passed to `sql-ft run`, `up` and `down`
+#   ARGS      passed to `sql-ft run`, `app`, `up` and `down`
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -15,7 +15,8 @@ CORE_VENV := $(VENV)-core
 AUDIT_VENV := $(VENV)-audit
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down test check lint types contracts core audit reproduce-write-up clean
+.PHONY: help install demo app up down test check lint types contracts core audit \
+  reproduce-write-up clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -28,11 +29,14 @@ $(STAMP): pyproject.toml constraints.txt
 	  { echo "sql-ft needs Python 3.11 or newer; got $$($(PYTHON) --version). Set PYTHON=python3.11"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) (a few minutes, once)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e '.[train,flow,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e '.[train,flow,app,dev]'
 	@touch $(STAMP)
 
 demo: $(STAMP) ## the whole chain on this machine: sample, train, register, evaluate, promote
 	@HF_HUB_OFFLINE=1 $(BIN)/sql-ft run --config deployments/configs/tiny.yaml $(ARGS)
+
+app: $(STAMP) ## the web page: ask the champion (the base before `make demo`) about a database
+	@HF_HUB_OFFLINE=1 $(BIN)/sql-ft app --config deployments/configs/tiny.yaml $(ARGS)
 
 up: $(STAMP) ## start Prefect, MLflow and a worker on this machine; apply the deployments
 	@$(BIN)/sql-ft up $(ARGS)

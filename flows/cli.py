@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from flows.app_command import app_page
 from flows.ask_command import ask
 from flows.champion_commands import promote, rollback
 from flows.diff_command import diff
@@ -57,6 +58,7 @@ for _command in (*_COMMANDS, up, down, deploy, status):
     app.command()(_command)
 app.command()(sweep)
 app.command()(prune)
+app.command("app")(app_page)
 
 
 @app.command()

@@ -130,6 +130,24 @@ class Browser:
         image = self._call("Page.captureScreenshot", clip=clip, captureBeyondViewport=beyond)
         return base64.b64decode(image["data"])
 
+    def choose_file(self, selector: str, path: Path) -> None:
+        """Put a file into the `<input type=file>` that a selector names."""
+        root = self._call("DOM.getDocument")["root"]["nodeId"]
+        node = self._call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self._call("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
+
+    def wait_until(self, script: str, timeout_s: float = 30) -> None:
+        """Wait until a JavaScript expression is true, while events come in.
+
+        Raises:
+            TimeoutError: It did not become true.
+        """
+        end = time.monotonic() + timeout_s
+        while not self.evaluate(script):
+            if time.monotonic() > end:
+                raise TimeoutError(f"waited {timeout_s:.0f} s for {script}")
+            self.wait(0.1)
+
     def resize(self, width: int, height: int) -> None:
         """Give the window another size; the page stays."""
         self._call(

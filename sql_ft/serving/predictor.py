@@ -240,6 +240,11 @@ class Predictor:
         """Answer a short question, so that the first real one finds everything loaded."""
         self.predict([Question("How many are there?", "CREATE TABLE item (id INTEGER)")])
 
+    def close(self) -> None:
+        """Take the adapter off; an interpreter that ends cannot import what that needs."""
+        with self._base.armed(None):
+            pass
+
     def refresh(self) -> bool:
         """Ask the registry now; True if another version answers from here on.
 

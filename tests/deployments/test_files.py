@@ -114,3 +114,25 @@ def test_templates_are_schemas_and_use_only_their_variables(kind):
     Draft202012Validator.check_schema(template["variables"])
     used = set(re.findall(r"{{ (\w+) }}", json.dumps(template["job_configuration"])))
     assert used == set(template["variables"]["properties"])
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "app.Dockerfile"])
+def test_dockerfiles_copy_what_exists_and_install_extras_that_exist(name):
+    import re
+    import tomllib
+
+    text = (FOLDER / "docker" / name).read_text(encoding="utf-8")
+    for line in re.findall(r"^COPY (.+) \S+$", text, re.MULTILINE):
+        assert all((ROOT / source).exists() for source in line.split())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (extras,) = re.findall(r"-e '\.\[([a-z0-9,]+)\]'", text)
+    assert set(extras.split(",")) <= set(project["optional-dependencies"])
+
+
+def test_space_runs_the_page_with_the_pinned_gradio():
+    space = FOLDER / "space"
+    header = yaml.safe_load((space / "README.md").read_text(encoding="utf-8").split("---")[1])
+    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    assert f"gradio=={header['sdk_version']}" in pins
+    compile((space / header["app_file"]).read_text(encoding="utf-8"), "app.py", "exec")
+    assert "app" in (space / "requirements.txt").read_text(encoding="utf-8")
