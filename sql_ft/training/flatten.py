@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sql_ft.training.dataset import IGNORED
+from sql_ft.training.ranks import Ranks, share_rows
 
 # Shapes are rounded to few enough that each can be captured once and replayed.
 ROUNDING = 256
@@ -60,22 +61,23 @@ class FlattenCollator:
         pad_id: Fills up to the rounded shape; such tokens are rows of their own that
             carry no loss.
         rounded: Round shapes up, so that they repeat and can be captured (GPU).
+        ranks: Which share of the rows to lay out; the counts are those of all.
     """
 
     token_budget: int
     longest: int
     pad_id: int
     rounded: bool
+    ranks: Ranks = Ranks()
 
     def __call__(self, rows: Sequence[dict[str, list[int]]]) -> dict[str, Any]:
         """Return ``micro_batches``, and all ids and labels under TRL's names."""
         import torch
 
         lengths = [len(row["input_ids"]) for row in rows]
-        micro_batches = [
-            self._flatten([rows[index] for index in run])
-            for run in split_rows(lengths, self.token_budget)
-        ]
+        mine = share_rows(lengths, self.ranks.processes)[self.ranks.index]
+        runs = split_rows([lengths[index] for index in mine], self.token_budget)
+        micro_batches = [self._flatten([rows[mine[place]] for place in run]) for run in runs]
         labels = [[IGNORED, *row["labels"][1:]] for row in rows]
         return {
             "input_ids": torch.tensor([[i for row in rows for i in row["input_ids"]]]),

@@ -48,6 +48,7 @@ class PackedStep:
         graphs: bool,
         arena_bytes: int = 0,
         chunk_rows: int = CHUNK_ROWS,
+        processes: int = 1,
         autocast: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext,
     ) -> None:
         """Prepare buffers.
@@ -61,6 +62,7 @@ class PackedStep:
             arena_bytes: Memory that a pass is expected to need, taken in one piece before the
                 first capture: passes of many shapes then share it without gaps.
             chunk_rows: Rows of logits held at a time.
+            processes: Processes that share the rows of a step; their gradients are summed.
             autocast: Context of the forward pass.
         """
         self._causal = causal
@@ -71,11 +73,17 @@ class PackedStep:
         self._arena: Any = None
         self._chunk_rows = chunk_rows
         self._autocast = autocast
+        self._processes = processes
         device = self._parameters[0].device
-        self._gradients = [torch.zeros_like(p) for p in self._parameters]
+        # One piece: it is one sum over the processes.
+        sizes = [p.numel() for p in self._parameters]
+        self._sums = torch.zeros(sum(sizes) + 2, device=device)
+        *parts, self.loss, self.correct = torch.split(self._sums, [*sizes, 1, 1])
+        self.loss, self.correct = self.loss[0], self.correct[0]
+        self._gradients = [
+            part.view_as(p) for part, p in zip(parts, self._parameters, strict=True)
+        ]
         self._inverse_count = torch.ones((), device=device)
-        self.loss = torch.zeros((), device=device)
-        self.correct = torch.zeros((), device=device)
         self._captured: dict[tuple[int, ...], _Captured] = {}
         self._pool: Any = None
 
@@ -88,15 +96,16 @@ class PackedStep:
         """Compute loss and gradients of one optimizer step; the parameters' ``grad`` is set.
 
         Args:
-            micro_batches: `FlattenCollator`'s, on the device of the model.
-            supervised: Supervised tokens of the whole step.
+            micro_batches: `FlattenCollator`'s, on the device of the model; perhaps none.
+            supervised: Supervised tokens of the whole step, over all processes.
         """
-        torch._foreach_zero_(self._gradients)
-        self.loss.zero_()
-        self.correct.zero_()
+        self._sums.zero_()
         self._inverse_count.fill_(1.0 / max(supervised, 1))
         for batch in micro_batches:
             self._pass(batch)
+        if self._processes > 1:
+            # A sum, not a mean: each part is already divided by the count of all.
+            torch.distributed.all_reduce(self._sums)
         # The optimizer's zero_grad drops them after each step.
         for parameter, gradient in zip(self._parameters, self._gradients, strict=True):
             parameter.grad = gradient
@@ -132,7 +141,8 @@ class PackedStep:
             return
         # Freed at once, the piece stays with the pool as long as the graph lives.
         self._arena = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._arena, pool=self._pool):
+        # The mode lets NCCL's watchdog look at its events meanwhile.
+        with torch.cuda.graph(self._arena, pool=self._pool, capture_error_mode="thread_local"):
             torch.empty(self._arena_bytes, dtype=torch.uint8, device="cuda")[:1].zero_()
 
     def _warm_up(self) -> None:

@@ -19,6 +19,7 @@ from sql_ft.training.flatten import FlattenCollator
 from sql_ft.training.hardware import EffectiveSettings
 from sql_ft.training.memory_plan import GIB, MemoryPlan, ModelSizes, held_bytes, plan_memory
 from sql_ft.training.packed_step import PackedStep
+from sql_ft.training.ranks import Ranks
 from sql_ft.training.sft import LeanSFTTrainer
 
 logger = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class PackedSFTTrainer(LeanSFTTrainer):
             graphs=plan.graphs,
             arena_bytes=plan.pass_bytes,
             chunk_rows=plan.chunk_rows,
+            processes=self.args.world_size,
             autocast=self.accelerator.autocast if self.args.bf16 else contextlib.nullcontext,
         )
 
@@ -93,7 +95,11 @@ class PreparedBase:
 
 
 def prepare_packed_base(
-    config: RunConfig, effective: EffectiveSettings, model: Any, rows: TokenisedRows
+    config: RunConfig,
+    effective: EffectiveSettings,
+    model: Any,
+    rows: TokenisedRows,
+    processes: int = 1,
 ) -> PreparedBase:
     """Switch a freshly loaded base to packed attention and plan its memory.
 
@@ -131,7 +137,7 @@ def prepare_packed_base(
         sizes,
         limit,
         longest=rows.longest,
-        step_tokens=step_rows * -(-rows.total_tokens // len(rows.rows)),
+        step_tokens=step_rows * -(-rows.total_tokens // len(rows.rows)) // processes,
         always_checkpoint=train.gradient_checkpointing,
         graphs=effective.graphs,
     )
@@ -183,7 +189,11 @@ def finish_packed_trainer(
 
 
 def flatten_collator(
-    effective: EffectiveSettings, rows: TokenisedRows, plan: MemoryPlan, pad_id: int
+    effective: EffectiveSettings,
+    rows: TokenisedRows,
+    plan: MemoryPlan,
+    pad_id: int,
+    ranks: Ranks,
 ) -> FlattenCollator:
     """Return the collator that goes with `plan`."""
     return FlattenCollator(
@@ -191,4 +201,5 @@ def flatten_collator(
         longest=rows.longest,
         pad_id=pad_id,
         rounded=effective.device == "cuda",
+        ranks=ranks,
     )
