@@ -68,7 +68,7 @@ class FlattenCollator:
     longest: int
     pad_id: int
     rounded: bool
-    ranks: Ranks = Ranks()
+    ranks: Ranks = dataclasses.field(default_factory=Ranks)
 
     def __call__(self, rows: Sequence[dict[str, list[int]]]) -> dict[str, Any]:
         """Return ``micro_batches``, and all ids and labels under TRL's names."""

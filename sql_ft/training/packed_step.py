@@ -80,9 +80,7 @@ class PackedStep:
         self._sums = torch.zeros(sum(sizes) + 2, device=device)
         *parts, self.loss, self.correct = torch.split(self._sums, [*sizes, 1, 1])
         self.loss, self.correct = self.loss[0], self.correct[0]
-        self._gradients = [
-            part.view_as(p) for part, p in zip(parts, self._parameters, strict=True)
-        ]
+        self._gradients = [part.view_as(p) for part, p in zip(parts, self._parameters, strict=True)]
         self._inverse_count = torch.ones((), device=device)
         self._captured: dict[tuple[int, ...], _Captured] = {}
         self._pool: Any = None

@@ -14,6 +14,7 @@ from sql_ft.config import RunConfig
 from sql_ft.errors import TrainingError
 from sql_ft.fused_layers import apply_liger, fuse_lora_layers
 from sql_ft.packed_attention import supports_packing, use_packed_attention
+from sql_ft.residual_stream import fuse_residual_sums
 from sql_ft.training.dataset import TokenisedRows
 from sql_ft.training.flatten import FlattenCollator
 from sql_ft.training.hardware import EffectiveSettings
@@ -141,6 +142,8 @@ def prepare_packed_base(
         always_checkpoint=train.gradient_checkpointing,
         graphs=effective.graphs,
     )
+    if liger and not plan.checkpointing:
+        fuse_residual_sums(model)
     logger.info(
         "packed: passes of up to %d tokens%s in %.1f GiB (expected peak %.1f), base held in %.2f "
         "GiB%s, %s",

@@ -1,8 +1,8 @@
 """`train_adapter`: training in a child process, so that its death is a message, not ours.
 
-On several GPUs the child launches one process a GPU and ends as they do. A crash in native code, the kernel's out-of-memory killer or a hang ends the child alone;
-the parent says why, and the next call continues from the last complete checkpoint. The
-parent never imports torch.
+On several GPUs the child launches one process a GPU and ends as they do. A crash in native
+code, the kernel's out-of-memory killer or a hang ends the child alone; the parent says why, and
+the next call continues from the last complete checkpoint. The parent never imports torch.
 """
 
 from __future__ import annotations
