@@ -109,6 +109,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=200, help="judged")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--tiny", action="store_true", help="the same path in a small shape")
+    parser.add_argument("--only", help="part of a base's name")
     parser.add_argument("--serve", type=Path, help="(the fresh process)")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
@@ -145,6 +146,8 @@ def main() -> None:
             ],
         }
         for name, settings in bases.items():
+            if arguments.only and arguments.only not in name:
+                continue
             config = load_config(
                 PRESET,
                 [

@@ -14,8 +14,6 @@ from typing import Any
 from sql_ft.training.dataset import IGNORED
 from sql_ft.training.ranks import Ranks, share_rows
 
-# Shapes are rounded to few enough that each can be captured once and replayed.
-ROUNDING = 256
 # Longer passes have finer head sizes: there rounding costs more than another capture.
 _LONG_PASS = 4096
 _ROWS_STEP = 64
@@ -44,6 +42,14 @@ def split_rows(lengths: Sequence[int], token_budget: int) -> list[list[int]]:
         if len(runs) <= passes or len(runs) == len(lengths):
             return runs
         passes = len(runs)
+
+
+def rounding(tokens: int) -> int:
+    """Return what a pass of `tokens` is rounded up to a multiple of.
+
+    Few enough shapes that each can be captured once and replayed; at most 6 % of filling.
+    """
+    return 256 if tokens <= 8192 else 512 if tokens <= 16384 else 1024
 
 
 def round_up(value: int, step: int) -> int:
@@ -136,7 +142,7 @@ class FlattenCollator:
         targets: list[int],
     ) -> None:
         tokens = len(ids)
-        wanted = round_up(tokens, ROUNDING)
+        wanted = round_up(tokens, rounding(tokens))
         while len(ids) < wanted:
             # Flash attention's grid covers rows of at most `longest` tokens.
             length = min(self.longest, wanted - len(ids))
@@ -147,6 +153,6 @@ class FlattenCollator:
             # One head size a shape, in most cases: half of the tokens, else all of them.
             heads = wanted // 2 if len(predicting) <= wanted // 2 else wanted
         else:
-            heads = round_up(len(predicting), wanted // 8)
+            heads = round_up(len(predicting), max(512, round_up(wanted, 8192) // 32))
         predicting.extend([0] * (heads - len(predicting)))
         targets.extend([IGNORED] * (heads - len(targets)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import logging
 from typing import Any
 
@@ -44,6 +45,8 @@ class PackedSFTTrainer(LeanSFTTrainer):
         # A list: a step's rows are needed as Python lists, not decoded from Arrow.
         self.train_dataset = rows.rows
         causal = self.model.get_base_model()
+        if self.args.world_size > 1:
+            self._share_steps()
         self.packed_step = PackedStep(
             causal,
             list(self.model.parameters()),
@@ -54,6 +57,19 @@ class PackedSFTTrainer(LeanSFTTrainer):
             processes=self.args.world_size,
             autocast=self.accelerator.autocast if self.args.bf16 else contextlib.nullcontext,
         )
+
+    def _share_steps(self) -> None:
+        """Keep the model out of DistributedDataParallel: a step sums its gradients itself.
+
+        DDP also ties each parameter's end of the backward pass to the stream it was wrapped
+        on, which no capture survives.
+        """
+        self.accelerator.prepare_model = functools.partial(
+            self.accelerator.prepare_model, evaluation_mode=True
+        )
+        for parameter in self.model.parameters():
+            if parameter.requires_grad:
+                torch.distributed.broadcast(parameter.data, src=0)
 
     def training_step(
         self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None
