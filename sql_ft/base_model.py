@@ -173,6 +173,7 @@ def load_base(config: ModelConfig, *, purpose: Literal["train", "generate"]) -> 
     Raises:
         ModelError: The weights do not fit the configuration or cannot be read.
     """
+    import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging as transformers_logging
@@ -190,7 +191,7 @@ def load_base(config: ModelConfig, *, purpose: Literal["train", "generate"]) -> 
             resolved.path_or_id,
             dtype=dtype,
             # accelerate compares indices: a bare "cuda" would count as another device.
-            device_map={"": 0 if device == "cuda" else device},
+            device_map={"": torch.cuda.current_device() if device == "cuda" else device},
             quantization_config=_nf4(config, dtype) if quantized else None,
             attn_implementation="sdpa",
             use_safetensors=True,

@@ -173,7 +173,16 @@ class TrainConfig(Section):
         description="GPU memory that training may take, GiB (with packing): a step is cut into "
         "passes that fit; default: what is free",
     )
-    group_by_length: bool = Field(False, description="batch rows of similar length together")
+    num_processes: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="training processes, one a GPU, that share the rows of each step; 0: one for "
+        "each visible GPU, one on a CPU",
+    )
+    group_by_length: bool = Field(
+        False, description="batch rows of similar length together (one process)"
+    )
     gradient_checkpointing: bool = False
     logging_steps: int = Field(10, ge=1)
     save_steps: int = Field(50, ge=1, description="optimizer steps between checkpoints")
@@ -187,6 +196,18 @@ class TrainConfig(Section):
                 "train.memory_limit_gb needs train.packing: true (padded batches cannot be cut)"
             )
         return self
+
+    @model_validator(mode="after")
+    def _grouping_goes_with_one_process(self) -> TrainConfig:
+        # Its order comes from the random state of a process, so each would draw another step.
+        if self.group_by_length and self.num_processes > 1:
+            raise ValueError("train.group_by_length needs train.num_processes: 1 (or 0)")
+        return self
+
+    @property
+    def may_spread(self) -> bool:
+        """Whether training may run on several GPUs."""
+        return self.num_processes != 1 and not self.group_by_length
 
 
 class GenerationConfig(Section):

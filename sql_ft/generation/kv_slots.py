@@ -86,6 +86,8 @@ class StepRows:
         query_starts: ``int32[rows + 1]``: 0, 1, 2, …
         slot_starts: ``int32[rows + 1]``: first place of each row's slot.
         counts: ``int32[rows]``: tokens of each row, the new one included.
+        longest: At least the tokens of the longest row. The kernel divides its work by it, so
+            answers must not depend on what else the cache has room for.
     """
 
     cache: KVSlots
@@ -93,6 +95,7 @@ class StepRows:
     query_starts: torch.Tensor
     slot_starts: torch.Tensor
     counts: torch.Tensor
+    longest: int
 
     def attend(
         self,
@@ -113,7 +116,7 @@ class StepRows:
                 values,
                 query_starts=self.query_starts,
                 key_starts=self.slot_starts,
-                longest=(1, self.cache.slot_tokens),
+                longest=(1, self.longest),
                 scale=scale,
                 causal=False,
                 key_counts=self.counts,

@@ -6,7 +6,8 @@ head, argmax, and the bookkeeping for the next step. The host looks only every f
 which rows have stopped; when half of them have, the rest go on in a graph of half the size.
 
 The tokens are those of `transformers`' ``generate(do_sample=False)`` row by row in float32;
-in bfloat16 a near-tie can fall the other way, as it does between any two batch sizes.
+in bfloat16 a near-tie can fall the other way, as it does between any two batch sizes. A
+decoder that is kept (serving) also replays the prompt of a single row.
 """
 
 from __future__ import annotations
@@ -65,6 +66,28 @@ class _State:
         )
 
 
+@dataclasses.dataclass(slots=True)
+class _Prompts:
+    """Prompts end to end: what a pass over them reads.
+
+    Attributes:
+        ids: ``[tokens]``.
+        positions: ``[tokens]``: place of each token in its prompt.
+        places: ``[tokens]``: place of each token in the cache.
+        boundaries: ``int32[rows + 1]``.
+        lasts: ``[prompts]``: index of each prompt's last token.
+    """
+
+    ids: torch.Tensor
+    positions: torch.Tensor
+    places: torch.Tensor
+    boundaries: torch.Tensor
+    lasts: torch.Tensor
+
+    def fields(self) -> list[torch.Tensor]:
+        return [getattr(self, field.name) for field in dataclasses.fields(self)]
+
+
 class PackedDecoder:
     """Decodes batches with one model as it is now; another adapter needs another decoder."""
 
@@ -97,10 +120,19 @@ class PackedDecoder:
         self._stops = torch.tensor(list(stop_ids), dtype=torch.long, device=self.device)
         self.cache = KVSlots(causal.config, slots, slot_tokens, dtype=dtype, device=self.device)
         self._pool: Any = torch.cuda.MemPool() if graphs else None
-        self._graphs: dict[int, tuple[Any, _State]] = {}
+        self._graphs: dict[tuple[int, int], tuple[Any, _State]] = {}
+        self._longest = slot_tokens
+        # By rounded length: None once seen, then the graph, its inputs and its result.
+        self._prompt_graphs: dict[int, tuple[Any, _Prompts, torch.Tensor] | None] = {}
+
+    def takes(self, prompts: Sequence[Sequence[int]]) -> bool:
+        """Say whether every prompt and its answer fit into a slot."""
+        return max(map(len, prompts)) + self._limit <= self.cache.slot_tokens
 
     def decode(self, prompts: Sequence[Sequence[int]]) -> list[Decoded]:
         """Decode at most `slots` prompts."""
+        # The batch's own, whatever the slots are made for: see `StepRows.longest`.
+        self._longest = _round_up(max(map(len, prompts)) + self._limit)
         with torch.inference_mode(), packed_attention_used(self._causal):
             state = self._read_prompts(prompts)
             return self._continue(state, len(prompts))
@@ -131,12 +163,12 @@ class PackedDecoder:
 
     def _advance(self, state: _State, steps: int) -> _State:
         """Do some steps; return the state, which lies in the graph's tensors from then on."""
-        rows = len(state.tokens)
+        shape = (len(state.tokens), self._longest)
         if self._pool is None:
             for _ in range(steps):
                 self._step(state)
             return state
-        if rows not in self._graphs:
+        if shape not in self._graphs:
             with torch.cuda.use_mem_pool(self._pool):
                 self._step(state)
             steps -= 1
@@ -144,8 +176,8 @@ class PackedDecoder:
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph, pool=self._pool.id):
                 self._step(held)
-            self._graphs[rows] = (graph, held)
-        graph, held = self._graphs[rows]
+            self._graphs[shape] = (graph, held)
+        graph, held = self._graphs[shape]
         if held is not state:
             held.load(state)
         for _ in range(steps):
@@ -154,7 +186,12 @@ class PackedDecoder:
 
     def _step(self, state: _State) -> None:
         rows = StepRows(
-            self.cache, state.places, state.query_starts, state.slot_starts, state.counts
+            self.cache,
+            state.places,
+            state.query_starts,
+            state.slot_starts,
+            state.counts,
+            self._longest,
         )
         hidden = self._hidden(state.tokens, state.positions, rows)
         self._choose(hidden, state)
@@ -209,20 +246,65 @@ class PackedDecoder:
         return state
 
     def _read_some(self, prompts: Sequence[Sequence[int]], first_slot: int) -> torch.Tensor:
-        lengths = tuple(len(p) for p in prompts)
-        sizes = torch.tensor(lengths)
+        if self._pool is not None and len(prompts) == 1 and first_slot == 0:
+            return self._read_one(prompts[0])
+        lengths = tuple(map(len, prompts))
+        return self._pass_over(self._lay_out(prompts, first_slot), max(lengths), lengths)
+
+    def _read_one(self, prompt: Sequence[int]) -> torch.Tensor:
+        """Read a single prompt, from its second like on as a graph."""
+        width = _round_up(len(prompt))
+        inputs = self._lay_out([prompt], 0, fill_to=width)
+        lengths = (len(prompt), width - len(prompt))
+        if width not in self._prompt_graphs:
+            # A decoder used once would capture for nothing.
+            self._prompt_graphs[width] = None
+            return self._pass_over(inputs, width, lengths)
+        kept = self._prompt_graphs[width]
+        if kept is None:
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, pool=self._pool.id):
+                result = self._pass_over(inputs, width, lengths)
+            kept = self._prompt_graphs[width] = (graph, inputs, result)
+        graph, held, result = kept
+        if held is not inputs:
+            for mine, theirs in zip(held.fields(), inputs.fields(), strict=True):
+                mine.copy_(theirs)
+        graph.replay()
+        return result.clone()
+
+    def _lay_out(
+        self, prompts: Sequence[Sequence[int]], first_slot: int, fill_to: int = 0
+    ) -> _Prompts:
+        """Make tensors of prompts; filling is a row of its own behind the last.
+
+        Its keys and values lie where the answer's will be, which overwrites them before it
+        reads them.
+        """
+        sizes = torch.tensor([len(prompt) for prompt in prompts])
         ends = sizes.cumsum(0)
+        filling = max(0, fill_to - int(ends[-1]))
         positions = torch.arange(int(ends[-1])) - (ends - sizes).repeat_interleave(sizes)
         slots = torch.arange(first_slot, first_slot + len(prompts)).repeat_interleave(sizes)
-        boundaries = torch.cat([torch.zeros(1, dtype=torch.long), ends]).int()
+        ids = torch.tensor([token for prompt in prompts for token in prompt])
+        places = slots * self.cache.slot_tokens + positions
+        boundaries = torch.cat([torch.zeros(1, dtype=torch.long), ends])
+        if fill_to:
+            more = torch.arange(filling)
+            ids = torch.cat([ids, torch.zeros_like(more)])
+            positions = torch.cat([positions, more])
+            places = torch.cat([places, places[-1] + 1 + more])
+            boundaries = torch.cat([boundaries, ends[-1:] + filling])
+        tensors = (ids, positions, places, boundaries.int(), ends - 1)
+        return _Prompts(*(tensor.to(self.device) for tensor in tensors))
+
+    def _pass_over(self, prompts: _Prompts, longest: int, lengths: tuple[int, ...]) -> torch.Tensor:
+        """Fill the slots; return the hidden state of each prompt's last token."""
         rows = PromptRows(
-            self.cache,
-            WholeRows(boundaries.to(self.device), max(lengths), lengths),
-            (slots * self.cache.slot_tokens + positions).to(self.device),
+            self.cache, WholeRows(prompts.boundaries, longest, lengths), prompts.places
         )
-        ids = torch.tensor([token for prompt in prompts for token in prompt], device=self.device)
-        hidden = self._hidden(ids, positions.to(self.device), rows)
-        return hidden.index_select(0, (ends - 1).to(self.device))
+        hidden = self._hidden(prompts.ids, prompts.positions, rows)
+        return hidden.index_select(0, prompts.lasts)
 
     @staticmethod
     def _collect(state: _State, order: list[int], finished: list[list[int] | None]) -> None:
@@ -238,17 +320,16 @@ class PackedDecoder:
         return Decoded(ids, "length")
 
 
-def decode_all_packed(
+def make_decoder(
     model: Any,
     prompts: Sequence[Sequence[int]],
     *,
     max_new_tokens: int,
     batch_size: int,
     stop_ids: Sequence[int],
-    on_batch: Callable[[int], None] | None = None,
     graphs: bool = True,
-) -> list[Decoded]:
-    """Decode every prompt, as `greedy.decode_all` does; results are in the order of `prompts`.
+) -> PackedDecoder:
+    """Return a decoder with room for these prompts.
 
     Args:
         model: Causal language model or `peft.PeftModel`, in evaluation mode.
@@ -256,22 +337,33 @@ def decode_all_packed(
         max_new_tokens: Most tokens to generate per prompt.
         batch_size: Prompts decoded together, fewer if the cache would not fit.
         stop_ids: Ids that end a row.
-        on_batch: Called with the number of rows of each finished batch.
         graphs: Capture and replay steps (GPU).
     """
-    if not prompts:
-        return []
     causal = model.get_base_model() if hasattr(model, "peft_config") else model
-    slot_tokens = -(-(max(map(len, prompts)) + max_new_tokens) // _SLOT_STEP) * _SLOT_STEP
-    slots = min(batch_size, len(prompts), _slots_that_fit(causal, slot_tokens))
-    decoder = PackedDecoder(
+    slot_tokens = _round_up(max(map(len, prompts)) + max_new_tokens)
+    return PackedDecoder(
         causal,
-        slots=slots,
+        slots=min(batch_size, len(prompts), _slots_that_fit(causal, slot_tokens)),
         slot_tokens=slot_tokens,
         max_new_tokens=max_new_tokens,
         stop_ids=stop_ids,
         graphs=graphs and next(causal.parameters()).is_cuda,
     )
+
+
+def decode_all_packed(
+    decoder: PackedDecoder,
+    prompts: Sequence[Sequence[int]],
+    on_batch: Callable[[int], None] | None = None,
+) -> list[Decoded]:
+    """Decode every prompt, as `greedy.decode_all` does; results are in the order of `prompts`.
+
+    Args:
+        decoder: One that takes them.
+        prompts: Token ids of each prompt.
+        on_batch: Called with the number of rows of each finished batch.
+    """
+    slots = decoder.cache.slots
     order = sorted(range(len(prompts)), key=lambda i: (-len(prompts[i]), i))
     decoded: list[Decoded | None] = [None] * len(prompts)
     for first in range(0, len(order), slots):
@@ -281,6 +373,10 @@ def decode_all_packed(
         if on_batch is not None:
             on_batch(len(indices))
     return [row for row in decoded if row is not None]
+
+
+def _round_up(tokens: int) -> int:
+    return -(-tokens // _SLOT_STEP) * _SLOT_STEP
 
 
 def _slots_that_fit(causal: Any, slot_tokens: int) -> int:

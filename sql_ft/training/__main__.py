@@ -2,6 +2,9 @@
 
 Events go to standard output, one JSON object a line; everything that libraries print goes
 to standard error. Exit codes are those of `sql_ft.errors`, 130 after an interrupt.
+
+Where several GPUs train together this process becomes their launcher; of the processes it
+starts the first reports, and each says what ends it.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from sql_ft.errors import SqlFtError
 from sql_ft.lifeline import die_with_parent
 from sql_ft.model_libraries import quiet_bitsandbytes
 from sql_ft.training.events import EventLogHandler, EventWriter
+from sql_ft.training.metrics_sink import NullSink
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--train-path", type=Path, required=True, help="JSON lines of Sample")
     parser.add_argument("--out-dir", type=Path, required=True)
     parser.add_argument("--parent-pid", type=int, default=0, help="end when this process ends")
+    parser.add_argument("--launched", action="store_true", help="one of several processes")
     options = parser.parse_args(arguments)
     if options.parent_pid:
         die_with_parent(options.parent_pid)
@@ -37,14 +42,17 @@ def main(arguments: list[str] | None = None) -> int:
     writer = EventWriter(events)
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     quiet_bitsandbytes()
-    library = logging.getLogger("sql_ft")
-    library.setLevel(logging.INFO)
-    library.addHandler(EventLogHandler(writer))
     try:
-        from sql_ft.training.core import run_training
-
         config = RunConfig.model_validate_json(options.config.read_text(encoding="utf-8"))
-        result = run_training(config, options.train_path, options.out_dir, writer, writer.progress)
+        if not options.launched:
+            from sql_ft.training.launch import count_processes, launch
+
+            processes = count_processes(config)
+            if processes > 1:
+                # The processes write events themselves, to the same pipe.
+                os.dup2(events.fileno(), 1)
+                return launch(processes, _paths(options), options.out_dir)
+        return _train(config, options, writer)
     except KeyboardInterrupt as error:
         writer.error(error)
         return 130
@@ -55,8 +63,32 @@ def main(arguments: list[str] | None = None) -> int:
         traceback.print_exc()
         writer.error(error)
         return 1
-    writer.send("result", result=result.to_dict())
+
+
+def _train(config: RunConfig, options: argparse.Namespace, writer: EventWriter) -> int:
+    from sql_ft.training.core import run_training
+    from sql_ft.training.ranks import Ranks
+
+    first = Ranks.current().first
+    library = logging.getLogger("sql_ft")
+    if first:
+        library.setLevel(logging.INFO)
+        library.addHandler(EventLogHandler(writer))
+    result = run_training(
+        config,
+        options.train_path,
+        options.out_dir,
+        writer if first else NullSink(),
+        writer.progress if first else None,
+    )
+    if first:
+        writer.send("result", result=result.to_dict())
     return 0
+
+
+def _paths(options: argparse.Namespace) -> list[str]:
+    names = ("config", "train_path", "out_dir")
+    return [f"--{name.replace('_', '-')}={getattr(options, name)}" for name in names]
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from sql_ft.errors import TrainingError
 from sql_ft.records import Progress
 from sql_ft.training.checkpoints import seal_checkpoint
 from sql_ft.training.metrics_sink import MetricSink
+from sql_ft.training.ranks import Ranks
 
 _REPORTED = {
     "loss": "train/loss",
@@ -118,9 +119,13 @@ class TimeLimitCallback(TrainerCallback):  # type: ignore[misc]
 class SealCallback(TrainerCallback):  # type: ignore[misc]
     """Marks each checkpoint complete once all of it is on disk."""
 
-    def __init__(self, run_key: str) -> None:
+    def __init__(self, run_key: str, ranks: Ranks) -> None:
         self._run_key = run_key
+        self._ranks = ranks
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Seal the checkpoint that was just written."""
+        """Seal the checkpoint that was just written; every process has added its part."""
+        self._ranks.wait()
+        if not self._ranks.first:
+            return
         seal_checkpoint(Path(args.output_dir) / f"checkpoint-{state.global_step}", self._run_key)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import logging
 import math
@@ -33,6 +34,7 @@ from sql_ft.training.hardware import (
     fix_determinism,
 )
 from sql_ft.training.metrics_sink import MetricSink
+from sql_ft.training.ranks import Ranks, SharingCollator, divide_step
 from sql_ft.training.result import TrainResult, read_loss_curve
 
 logger = logging.getLogger(__name__)
@@ -40,6 +42,7 @@ logger = logging.getLogger(__name__)
 ADAPTER_FOLDER = "adapter"
 CHECKPOINTS_FOLDER = "checkpoints"
 _PADDED_SETTING = "train.per_device_train_batch_size"
+_ALONE = Ranks()
 
 
 def run_training(
@@ -79,17 +82,23 @@ def run_training(
 
     from sql_ft.training.callbacks import ReportCallback, SealCallback, TimeLimitCallback
 
+    ranks = Ranks.current()
     device = pick_device(config.model)
+    if device == "cuda":
+        torch.cuda.set_device(ranks.index)
     effective, notes = adapt_to_hardware(config, device)
     for note in notes:
         logger.warning(note)
+    if ranks.processes > 1:
+        # The cores are the processes' already.
+        effective = dataclasses.replace(effective, passes=1)
     if effective.threads:
-        torch.set_num_threads(effective.threads)
+        torch.set_num_threads(max(1, effective.threads // ranks.processes))
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     if config.train.deterministic:
         fix_determinism(device, strict=effective.fused)
-    sink.log_params(effective.to_params())
+    sink.log_params({**effective.to_params(), "effective.processes": str(ranks.processes)})
 
     tokenizer = load_tokenizer(config.model)
     rows = tokenise_rows(train_path, tokenizer, max_length=config.data.max_length)
@@ -103,11 +112,16 @@ def run_training(
     report = ReportCallback(sink, progress)
     try:
         with known_deprecations_ignored():
-            trainer = build_trainer(config, effective, tokenizer, rows, out_dir)
+            trainer = build_trainer(config, effective, tokenizer, rows, out_dir, ranks)
+            if ranks.index:
+                # Other rows, other dropout; the adapter and the order of rows are fixed by now.
+                torch.manual_seed(config.train.seed + ranks.index)
             trainer.add_callback(report)
             trainer.add_callback(TimeLimitCallback(config.train.timeout_s, started))
-            trainer.add_callback(SealCallback(run_key))
-            checkpoint = find_checkpoint(out_dir / CHECKPOINTS_FOLDER, run_key)
+            trainer.add_callback(SealCallback(run_key, ranks))
+            # The first also removes what is unusable; the others find the same afterwards.
+            with trainer.accelerator.main_process_first():
+                checkpoint = find_checkpoint(out_dir / CHECKPOINTS_FOLDER, run_key)
             resumed_from = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
             if checkpoint:
                 logger.info("continuing from step %d", resumed_from)
@@ -122,7 +136,11 @@ def run_training(
         ) from error
     model = trainer.model
     adapter_dir = out_dir / ADAPTER_FOLDER
-    save_adapter(model, tokenizer, adapter_dir, label=resolved.label, revision=resolved.revision)
+    if ranks.first:
+        save_adapter(
+            model, tokenizer, adapter_dir, label=resolved.label, revision=resolved.revision
+        )
+    ranks.wait()
     train_loss = float(output.training_loss)
     trainable, total = model.get_nb_trainable_parameters()
     result = TrainResult(
@@ -160,6 +178,7 @@ def build_trainer(
     tokenizer: Any,
     rows: TokenisedRows,
     out_dir: Path,
+    ranks: Ranks = _ALONE,
 ) -> Any:
     """Assemble base, LoRA and TRL's trainer; the caller has fixed the seeds.
 
@@ -177,18 +196,22 @@ def build_trainer(
     model = load_base(config.model, purpose="train")
     _check_target_modules(model, train.target_modules)
     checkpointing = train.gradient_checkpointing
-    # Packed, a step is one batch; how many passes it takes is the memory plan's business.
-    batch, accumulation = train.per_device_train_batch_size, train.gradient_accumulation_steps
+    batch, accumulation = divide_step(
+        train.per_device_train_batch_size, train.gradient_accumulation_steps, ranks.processes
+    )
     prepared = collator = None
     trainer_class: type[LeanSFTTrainer] = LeanSFTTrainer
     if effective.packing:
         from sql_ft.training import packed_trainer
 
-        prepared = packed_trainer.prepare_packed_base(config, effective, model, rows)
+        prepared = packed_trainer.prepare_packed_base(
+            config, effective, model, rows, ranks.processes
+        )
         model, checkpointing = prepared.model, prepared.plan.checkpointing
+        # A step is one batch; how many passes it takes is the memory plan's business.
         batch, accumulation = batch * accumulation, 1
         collator = packed_trainer.flatten_collator(
-            effective, rows, prepared.plan, tokenizer.pad_token_id
+            effective, rows, prepared.plan, tokenizer.pad_token_id, ranks
         )
         trainer_class = packed_trainer.PackedSFTTrainer
     checkpointing_kwargs = {"use_reentrant": False} if checkpointing else None
@@ -232,6 +255,11 @@ def build_trainer(
         report_to="none",
         disable_tqdm=True,
         use_cpu=effective.device == "cpu",
+        ddp_backend="gloo" if effective.device == "cpu" and ranks.processes > 1 else None,
+        ddp_find_unused_parameters=False,
+        # Ours share each batch, and a packed step counts its tokens itself.
+        accelerator_config={"even_batches": False},
+        average_tokens_across_devices=not effective.packing,
         dataloader_pin_memory=effective.device == "cuda",
         remove_unused_columns=not effective.packing,
     )
@@ -251,6 +279,8 @@ def build_trainer(
         ),
     )
     trainer.remove_callback(PrinterCallback)
+    if ranks.processes > 1 and not effective.packing:
+        trainer.data_collator = SharingCollator(trainer.data_collator, ranks)
     # TRL casts the LoRA weights of a quantized base to bfloat16. In float32 a resumed
     # training equals an uninterrupted one, and fp16's gradient scaler can unscale them.
     for parameter in trainer.model.parameters():
@@ -292,7 +322,9 @@ def _run_key(
 ) -> str:
     return content_hash(
         {
-            "train": config.train.model_dump(mode="json", exclude={"timeout_s", "logging_steps"}),
+            "train": config.train.model_dump(
+                mode="json", exclude={"timeout_s", "logging_steps", "num_processes"}
+            ),
             "effective": effective.to_params(),
             "max_length": config.data.max_length,
             "double_quantization": config.model.double_quantization,

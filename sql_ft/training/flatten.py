@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sql_ft.training.dataset import IGNORED
+from sql_ft.training.ranks import Ranks, share_rows
 
-# Shapes are rounded to few enough that each can be captured once and replayed.
-ROUNDING = 256
 # Longer passes have finer head sizes: there rounding costs more than another capture.
 _LONG_PASS = 4096
 _ROWS_STEP = 64
@@ -46,6 +45,14 @@ def split_rows(lengths: Sequence[int], token_budget: int, *, at_least: int = 1) 
         passes = len(runs)
 
 
+def rounding(tokens: int) -> int:
+    """Return what a pass of `tokens` is rounded up to a multiple of.
+
+    Few enough shapes that each can be captured once and replayed; at most 6 % of filling.
+    """
+    return 256 if tokens <= 8192 else 512 if tokens <= 16384 else 1024
+
+
 def round_up(value: int, step: int) -> int:
     """Return the smallest multiple of `step` that is at least `value`."""
     return -(-value // step) * step
@@ -62,6 +69,7 @@ class FlattenCollator:
             carry no loss.
         rounded: Round shapes up, so that they repeat and can be captured (GPU).
         passes: At least so many micro-batches, where there are as many rows.
+        ranks: Which share of the rows to lay out; the counts are those of all.
     """
 
     token_budget: int
@@ -69,16 +77,18 @@ class FlattenCollator:
     pad_id: int
     rounded: bool
     passes: int = 1
+    ranks: Ranks = dataclasses.field(default_factory=Ranks)
 
     def __call__(self, rows: Sequence[dict[str, list[int]]]) -> dict[str, Any]:
         """Return ``micro_batches``, and all ids and labels under TRL's names."""
         import torch
 
         lengths = [len(row["input_ids"]) for row in rows]
-        micro_batches = [
-            self._flatten([rows[index] for index in run])
-            for run in split_rows(lengths, self.token_budget, at_least=self.passes)
-        ]
+        mine = share_rows(lengths, self.ranks.processes)[self.ranks.index]
+        runs = split_rows(
+            [lengths[index] for index in mine], self.token_budget, at_least=self.passes
+        )
+        micro_batches = [self._flatten([rows[mine[place]] for place in run]) for run in runs]
         labels = [[IGNORED, *row["labels"][1:]] for row in rows]
         return {
             "input_ids": torch.tensor([[i for row in rows for i in row["input_ids"]]]),
@@ -137,7 +147,7 @@ class FlattenCollator:
         targets: list[int],
     ) -> None:
         tokens = len(ids)
-        wanted = round_up(tokens, ROUNDING)
+        wanted = round_up(tokens, rounding(tokens))
         while len(ids) < wanted:
             # Flash attention's grid covers rows of at most `longest` tokens.
             length = min(self.longest, wanted - len(ids))
@@ -148,6 +158,6 @@ class FlattenCollator:
             # One head size a shape, in most cases: half of the tokens, else all of them.
             heads = wanted // 2 if len(predicting) <= wanted // 2 else wanted
         else:
-            heads = round_up(len(predicting), wanted // 8)
+            heads = round_up(len(predicting), max(512, round_up(wanted, 8192) // 32))
         predicting.extend([0] * (heads - len(predicting)))
         targets.extend([IGNORED] * (heads - len(targets)))

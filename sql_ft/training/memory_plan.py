@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from sql_ft.errors import TrainingError
-from sql_ft.training.flatten import ROUNDING
+from sql_ft.training.flatten import rounding
 
 GIB = 1 << 30
 # cuBLAS and Triton workspaces, inputs, and what the caching allocator cannot use.
@@ -28,10 +28,6 @@ _ADAPTER_BYTES_PER_PARAMETER = 16
 # is then cheaper. (A captured pass of 800 tokens runs 10 times as fast as a recomputed one
 # of 6,000, which cannot be captured: docs/design/speed.md.)
 _FEW_TOKENS = 512
-# Captured passes are short: shapes repeat, and a quarter of the memory is enough. Where a
-# step fills longer passes, launching keeps ahead of the GPU without capture.
-_LARGEST_CAPTURED_PASS = 8192
-_LONG_UNCAPTURED = 24576
 _LARGEST_PASS = 32768
 
 
@@ -212,15 +208,13 @@ def plan_memory(
         peak = functools.partial(
             expected_bytes, sizes, checkpointing=checkpointing, chunk_rows=chunk_rows
         )
-        if captured and min(_tokens_within(peak, limit_bytes), step_tokens) >= _LONG_UNCAPTURED:
-            captured = False
         peak = functools.partial(peak, captured=captured)
         tokens = _tokens_within(peak, limit_bytes)
         if tokens < (longest if checkpointing else enough):
             continue
-        budget = min(tokens, max(_LARGEST_CAPTURED_PASS if captured else _LARGEST_PASS, longest))
+        budget = min(tokens, max(_LARGEST_PASS, longest))
         # Passes are rounded up to a multiple; the rounded one must fit, too.
-        budget = max(longest, budget - budget % ROUNDING)
+        budget = max(longest, budget - budget % rounding(budget))
         expected = peak(min(budget, max(step_tokens, longest)))
         return MemoryPlan(
             token_budget=budget,

@@ -37,7 +37,7 @@ class PackedStep:
     Attributes:
         loss: Summed negative log-likelihood of the step so far, divided by the count.
         correct: Right guesses of the step so far.
-        gradients: Of the step so far, in the order of the parameters that are trained.
+        sums: Gradients of the step so far, in the order of what is trained; loss; correct tokens.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class PackedStep:
         graphs: bool,
         arena_bytes: int = 0,
         chunk_rows: int = CHUNK_ROWS,
+        processes: int = 1,
         autocast: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext,
     ) -> None:
         """Prepare buffers.
@@ -62,6 +63,7 @@ class PackedStep:
             arena_bytes: Memory that a pass is expected to need, taken in one piece before the
                 first capture: passes of many shapes then share it without gaps.
             chunk_rows: Rows of logits held at a time.
+            processes: Processes that share the rows of a step; their gradients are summed.
             autocast: Context of the forward pass.
         """
         self._causal = causal
@@ -72,11 +74,15 @@ class PackedStep:
         self._arena: Any = None
         self._chunk_rows = chunk_rows
         self._autocast = autocast
+        self._processes = processes
         device = self._parameters[0].device
-        self.gradients = [torch.zeros_like(p) for p in self._parameters]
+        # One piece: it is one sum over threads or processes.
+        sizes = [p.numel() for p in self._parameters]
+        self.sums = torch.zeros(sum(sizes) + 2, device=device)
+        *parts, self.loss, self.correct = torch.split(self.sums, [*sizes, 1, 1])
+        self.loss, self.correct = self.loss[0], self.correct[0]
+        self._gradients = [part.view_as(p) for part, p in zip(parts, self._parameters, strict=True)]
         self._inverse_count = torch.ones((), device=device)
-        self.loss = torch.zeros((), device=device)
-        self.correct = torch.zeros((), device=device)
         self._captured: dict[tuple[int, ...], _Captured] = {}
         self._pool: Any = None
 
@@ -89,20 +95,21 @@ class PackedStep:
         """Compute loss and gradients of one optimizer step; the parameters' ``grad`` is set.
 
         Args:
-            micro_batches: `FlattenCollator`'s, on the device of the model.
-            supervised: Supervised tokens of the whole step.
+            micro_batches: `FlattenCollator`'s, on the device of the model; perhaps none.
+            supervised: Supervised tokens of the whole step, over all processes.
         """
-        torch._foreach_zero_(self.gradients)
-        self.loss.zero_()
-        self.correct.zero_()
+        self.sums.zero_()
         self._inverse_count.fill_(1.0 / max(supervised, 1))
         for batch in micro_batches:
             self._pass(batch)
+        if self._processes > 1:
+            # A sum, not a mean: each part is already divided by the count of all.
+            torch.distributed.all_reduce(self.sums)
         self.set_gradients()
 
     def set_gradients(self) -> None:
-        """Make `gradients` those of the parameters; the optimizer drops them after each step."""
-        for parameter, gradient in zip(self._parameters, self.gradients, strict=True):
+        """Make the sums the parameters' ``grad``; the optimizer drops them after each step."""
+        for parameter, gradient in zip(self._parameters, self._gradients, strict=True):
             parameter.grad = gradient
 
     def _pass(self, batch: dict[str, Any]) -> None:
@@ -136,7 +143,8 @@ class PackedStep:
             return
         # Freed at once, the piece stays with the pool as long as the graph lives.
         self._arena = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._arena, pool=self._pool):
+        # The mode lets NCCL's watchdog look at its events meanwhile.
+        with torch.cuda.graph(self._arena, pool=self._pool, capture_error_mode="thread_local"):
             torch.empty(self._arena_bytes, dtype=torch.uint8, device="cuda")[:1].zero_()
 
     def _warm_up(self) -> None:
@@ -180,6 +188,6 @@ class PackedStep:
         )
         mean = loss * self._inverse_count
         gradients = torch.autograd.grad(mean, self._parameters)
-        torch._foreach_add_(self.gradients, list(gradients))
+        torch._foreach_add_(self._gradients, list(gradients))
         self.loss += mean.detach()
         self.correct += correct

@@ -15,11 +15,13 @@ from sql_ft.config import RunConfig
 from sql_ft.errors import TrainingError
 from sql_ft.fused_layers import apply_liger, fuse_lora_layers
 from sql_ft.packed_attention import supports_packing, use_packed_attention
+from sql_ft.residual_stream import fuse_residual_sums
 from sql_ft.training.dataset import TokenisedRows
 from sql_ft.training.flatten import FlattenCollator
 from sql_ft.training.hardware import EffectiveSettings
 from sql_ft.training.memory_plan import GIB, MemoryPlan, ModelSizes, held_bytes, plan_memory
 from sql_ft.training.packed_step import PackedStep
+from sql_ft.training.ranks import Ranks
 from sql_ft.training.sft import LeanSFTTrainer
 from sql_ft.training.threaded_step import ThreadedStep
 
@@ -51,17 +53,34 @@ class PackedSFTTrainer(LeanSFTTrainer):
         """
         # A list: a step's rows are needed as Python lists, not decoded from Arrow.
         self.train_dataset = rows.rows
+        causal = self.model.get_base_model()
+        if self.args.world_size > 1:
+            self._share_steps()
         make_step = functools.partial(
             PackedStep,
-            self.model.get_base_model(),
+            causal,
             list(self.model.parameters()),
             longest=rows.longest,
             graphs=plan.graphs,
             arena_bytes=plan.pass_bytes,
             chunk_rows=plan.chunk_rows,
+            processes=self.args.world_size,
             autocast=self.accelerator.autocast if self.args.bf16 else contextlib.nullcontext,
         )
         self.packed_step = make_step() if threads == 1 else ThreadedStep(make_step, threads)
+
+    def _share_steps(self) -> None:
+        """Keep the model out of DistributedDataParallel: a step sums its gradients itself.
+
+        DDP also ties each parameter's end of the backward pass to the stream it was wrapped
+        on, which no capture survives.
+        """
+        self.accelerator.prepare_model = functools.partial(
+            self.accelerator.prepare_model, evaluation_mode=True
+        )
+        for parameter in self.model.parameters():
+            if parameter.requires_grad:
+                torch.distributed.broadcast(parameter.data, src=0)
 
     def training_step(
         self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None
@@ -104,7 +123,11 @@ class PreparedBase:
 
 
 def prepare_packed_base(
-    config: RunConfig, effective: EffectiveSettings, model: Any, rows: TokenisedRows
+    config: RunConfig,
+    effective: EffectiveSettings,
+    model: Any,
+    rows: TokenisedRows,
+    processes: int = 1,
 ) -> PreparedBase:
     """Switch a freshly loaded base to packed attention and plan its memory.
 
@@ -146,10 +169,12 @@ def prepare_packed_base(
         sizes,
         limit,
         longest=rows.longest,
-        step_tokens=step_rows * -(-rows.total_tokens // len(rows.rows)),
+        step_tokens=step_rows * -(-rows.total_tokens // len(rows.rows)) // processes,
         always_checkpoint=train.gradient_checkpointing,
         graphs=effective.graphs,
     )
+    if liger and not plan.checkpointing:
+        fuse_residual_sums(model)
     logger.info(
         "packed: passes of up to %d tokens%s in %.1f GiB (expected peak %.1f), base held in %.2f "
         "GiB%s, %s",
@@ -209,7 +234,11 @@ def finish_packed_trainer(
 
 
 def flatten_collator(
-    effective: EffectiveSettings, rows: TokenisedRows, plan: MemoryPlan, pad_id: int
+    effective: EffectiveSettings,
+    rows: TokenisedRows,
+    plan: MemoryPlan,
+    pad_id: int,
+    ranks: Ranks,
 ) -> FlattenCollator:
     """Return the collator that goes with `plan`."""
     return FlattenCollator(
@@ -218,4 +247,5 @@ def flatten_collator(
         pad_id=pad_id,
         rounded=effective.device == "cuda",
         passes=effective.passes,
+        ranks=ranks,
     )

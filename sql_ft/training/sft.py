@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
+from accelerate.data_loader import BatchSamplerShard
 from trl import SFTTrainer
 
 from sql_ft.training.dataset import IGNORED
 
 
 class LeanSFTTrainer(SFTTrainer):  # type: ignore[misc]
-    """`trl.SFTTrainer` with two differences.
+    """`trl.SFTTrainer` with three differences.
 
     On a CPU the language-model head and the loss are computed at the supervised
     positions alone. The value is TRL's (token-mean negative log-likelihood over the
     optimizer step); TRL skips the others only where Triton runs, and elsewhere projects
     every prompt position onto the vocabulary, forwards and backwards.
 
+    Of several processes each draws whole steps; the collator keeps its share (`ranks`).
+
     Checkpoints carry no README: it would hold a path of this machine.
     """
+
+    def get_train_dataloader(self) -> Any:
+        """Return TRL's loader, which deals no batches out to processes."""
+        loader = super().get_train_dataloader()
+        shard = getattr(loader, "batch_sampler", None)
+        if isinstance(shard, BatchSamplerShard):
+            shard.num_processes, shard.process_index = 1, 0
+        return loader
 
     def compute_loss(
         self,
@@ -35,7 +46,8 @@ class LeanSFTTrainer(SFTTrainer):  # type: ignore[misc]
             return_outputs: Left to TRL.
             num_items_in_batch: Supervised tokens of the optimizer step.
         """
-        if self.args.device.type != "cpu" or return_outputs:
+        # Several processes: only the model's own forward pass exchanges gradients.
+        if self.args.device.type != "cpu" or return_outputs or self.args.world_size > 1:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         import torch
         from torch.nn.functional import cross_entropy

@@ -48,11 +48,10 @@ class ThreadedStep:
             for future in running:
                 future.result()
         for step, _ in used[1:]:
-            torch._foreach_add_(first.gradients, step.gradients)
+            first.sums.add_(step.sums)
         # The others set their own when they ended.
         first.set_gradients()
-        self.loss = torch.stack([step.loss for step, _ in used]).sum()
-        self.correct = torch.stack([step.correct for step, _ in used]).sum()
+        self.loss, self.correct = first.loss, first.correct
 
 
 @contextlib.contextmanager

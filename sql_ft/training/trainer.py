@@ -1,8 +1,8 @@
 """`train_adapter`: training in a child process, so that its death is a message, not ours.
 
-A crash in native code, the kernel's out-of-memory killer or a hang ends the child alone;
-the parent says why, and the next call continues from the last complete checkpoint. The
-parent never imports torch.
+On several GPUs the child launches one process a GPU and ends as they do. A crash in native
+code, the kernel's out-of-memory killer or a hang ends the child alone; the parent says why, and
+the next call continues from the last complete checkpoint. The parent never imports torch.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ _GRACE_S = 10.0
 # The child looks at the clock itself, between steps; the parent is for steps that hang.
 _HANG_MARGIN_S = 120.0
 _LOG_TAIL_CHARS = 600
+_LAUNCHER_VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR")
 
 
 def train_adapter(
@@ -72,7 +73,7 @@ def train_adapter(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
-            env=_child_environment(),
+            env=_child_environment(several=config.train.may_spread),
             text=True,
             encoding="utf-8",
         )
@@ -131,7 +132,8 @@ def _relay(
             logger.log(event["level"], "%s", event["message"])
         elif kind == "result":
             outcome = TrainResult.from_dict(event["result"])
-        elif kind == "error":
+        elif kind == "error" and outcome is None:
+            # Of several processes the first to fail names the cause; the others lose contact.
             outcome = rebuild_error(event)
     return outcome
 
@@ -170,17 +172,21 @@ def _killed_if_hung(
         timer.cancel()
 
 
-def _child_environment() -> dict[str, str]:
+def _child_environment(*, several: bool) -> dict[str, str]:
     environment: dict[str, Any] = {**os.environ, "TOKENIZERS_PARALLELISM": "false"}
+    # Another launcher's (a batch system's) are not about this training.
+    for name in _LAUNCHER_VARIABLES:
+        environment.pop(name, None)
     package_root = str(Path(sql_ft.__file__).parent.parent)
     inherited = environment.get("PYTHONPATH")
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package_root, inherited)))
     environment["PYTHONUNBUFFERED"] = "1"
     for name, value in THREADING.items():
         environment.setdefault(name, value)
-    # One process trains on one GPU: with several visible, TRL refuses to start.
-    visible = environment.get("CUDA_VISIBLE_DEVICES")
-    environment["CUDA_VISIBLE_DEVICES"] = "0" if visible is None else visible.split(",")[0]
+    if not several:
+        # One process trains on one GPU: with several visible, TRL refuses to start.
+        visible = environment.get("CUDA_VISIBLE_DEVICES")
+        environment["CUDA_VISIBLE_DEVICES"] = "0" if visible is None else visible.split(",")[0]
     return environment
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sql_ft.training.dataset import IGNORED
-from sql_ft.training.flatten import ROUNDING, FlattenCollator, round_up, split_rows
+from sql_ft.training.flatten import FlattenCollator, round_up, rounding, split_rows
 
 LENGTHS = st.lists(st.integers(1, 500), min_size=1, max_size=60)
 
@@ -55,7 +55,7 @@ def test_every_label_is_predicted_from_the_token_before_it(rounded: bool, budget
         ends = micro["boundaries"].tolist()
         assert len(ids) == len(places) == len(micro["slots"]) == ends[-1] == sum(micro["lengths"])
         if rounded:
-            assert len(ids) % ROUNDING == 0
+            assert len(ids) % rounding(len(ids)) == 0
         for start, end in itertools.pairwise(ends):
             assert places[start:end].tolist() == list(range(end - start))
             assert end - start <= 9

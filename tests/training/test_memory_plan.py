@@ -9,6 +9,7 @@ from small_training import small_config
 from sql_ft.base_model import load_base
 from sql_ft.config import load_config
 from sql_ft.errors import ConfigError, TrainingError
+from sql_ft.training.flatten import rounding
 from sql_ft.training.memory_plan import GIB, ModelSizes, expected_bytes, held_bytes, plan_memory
 
 CONFIGS = Path(__file__).parents[2] / "deployments" / "configs"
@@ -50,9 +51,8 @@ def test_a_full_pass_stays_below_the_limit(limit_gb: float) -> None:
     assert full <= limit_gb * GIB
     assert plan.pass_bytes < plan.expected_bytes <= full
     assert not plan.checkpointing
-    # With the whole step in one pass, launching keeps ahead of the GPU.
-    assert plan.graphs == (limit_gb < 60)
-    assert plan.token_budget <= 8192 or not plan.graphs
+    assert plan.graphs
+    assert plan.token_budget % rounding(plan.token_budget) == 0
 
 
 def test_budgets_grow_with_memory() -> None:
@@ -76,7 +76,11 @@ def test_recomputation_only_where_it_must_be() -> None:
 def test_without_graphs_passes_are_longer() -> None:
     without = plan_memory(QWEN, 80 * GIB, longest=400, step_tokens=30_000, graphs=False)
     assert not without.graphs
-    assert without.token_budget > 8192
+    captured = plan_memory(QWEN, 30 * GIB, longest=400, step_tokens=30_000)
+    without = plan_memory(QWEN, 30 * GIB, longest=400, step_tokens=30_000, graphs=False)
+    # Graphs of several shapes leave gaps, for which there is room.
+    assert captured.graphs
+    assert without.token_budget > captured.token_budget
 
 
 def test_a_row_that_does_not_fit_is_an_error_with_the_figure() -> None:
