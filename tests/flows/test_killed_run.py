@@ -35,7 +35,8 @@ def test_training_killed_then_worker_killed(tmp_path: Path) -> None:
         stack.wait_for(lambda: list(state.glob("training/*/result.json")), 300)
         for process in stack.marked(WORKER):
             process.kill()
-        assert "whose process was gone" in stack.up()
+        # Repeated by this command, or by the automations where it takes longer than they wait.
+        stack.up()
         run = stack.wait_until_settled(run_id)
         assert (run["state_name"], run["run_count"]) == ("Completed", 2)
         assert stack.busy_slots() == 0
