@@ -23,7 +23,8 @@ from sql_ft.serving.private_copy import (
 )
 from sql_ft.serving.reply import FaultError, Reader, failure
 
-_PATIENCE_S = 0.1
+# A writer that is never quiet for so long has to wait for a reader now and then.
+_PATIENCE_S = 0.5
 _TICK_OPERATIONS = 1_000
 _HEAP_BYTES = 256 * 1024 * 1024
 _VALUE_BYTES = 16 * 1024 * 1024
@@ -170,7 +171,7 @@ class SqliteFile:
         self.close()
         if read_signature(self._path, "sqlite").size > self._copy_bytes:
             return None
-        copied = copy_quietly(self._path, self._copy, "sqlite", patience_s=20 * _PATIENCE_S)
+        copied = copy_quietly(self._path, self._copy, "sqlite", patience_s=4 * _PATIENCE_S)
         if copied is None:
             return None
         return self._connect(self._copy, copied, "mode=ro&immutable=1")

@@ -92,13 +92,18 @@ def has_hot_journal(path: Path) -> bool:
     """True if a SQLite writer was interrupted: the file may be half written."""
     journal = path.with_name(path.name + "-journal")
     try:
-        with journal.open("rb", buffering=0) as stream:
-            begun = any(stream.read(8))
+        begun = _has_begun(journal)
         with path.open("rb", buffering=0) as stream:
             writing = _write_locker(stream.fileno(), _SQLITE_RESERVED, 1) is not None
+        # A writer that committed between the two looks has cleared it by now.
+        return begun and not writing and _has_begun(journal)
     except FileNotFoundError:
         return False
-    return begun and not writing
+
+
+def _has_begun(journal: Path) -> bool:
+    with journal.open("rb", buffering=0) as stream:
+        return any(stream.read(8))
 
 
 def has_wal(path: Path) -> bool:

@@ -70,7 +70,7 @@ class MlflowTracer:
                 parent_span=above,
                 inputs=dict(inputs),
                 tags=None if above is not None else self._tags,
-                experiment_id=self._experiment_id,
+                experiment_id=self._experiment_id if above is None else None,
             )
         return MlflowSpan(live)
 

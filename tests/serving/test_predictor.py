@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from lora_folder import make_adapter
+from lora_folder import make_lora_folder
 from tiny_model import make_tiny_model
 
 from sql_ft.config import GenerationConfig, ModelConfig, RunConfig
@@ -36,7 +36,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
     name = config.tracking.registered_model_name
     with start_run(store, "registry", name="train") as run:
         for seed in (1, 2):
-            adapter = make_adapter(folder / f"adapter-{seed}", base, seed=seed)
+            adapter = make_lora_folder(folder / f"adapter-{seed}", base, seed=seed)
             register_adapter(store, run.run_id, adapter, name, config=config, verify=False)
     set_alias(store, name, "candidate", "1")
     return config
