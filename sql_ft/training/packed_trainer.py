@@ -227,6 +227,12 @@ def finish_packed_trainer(
     prepared: PreparedBase,
 ) -> None:
     """Fuse the adapter's layers and hand the trainer its rows."""
+    if prepared.unpacked and effective.device == "cpu":
+        # TRL rounds a fresh adapter to bfloat16 where the base is quantized to its eyes; this
+        # one no longer is. From the same start the losses are those of padded training.
+        for parameter in trainer.model.parameters():
+            if parameter.requires_grad:
+                parameter.data = parameter.data.bfloat16().float()
     if effective.fused:
         count = fuse_lora_layers(trainer.model)
         logger.info("%d LoRA layers fused", count)
