@@ -33,7 +33,7 @@ def find_nodes(tree: exp.Expr, *kinds: type[Node]) -> list[Node]:
 
 def kinds_of(tree: exp.Expr) -> set[type]:
     """Classes of the nodes, and their bases."""
-    kinds = {type(node) for node in nodes_of(tree)}
+    kinds: set[type] = {type(node) for node in nodes_of(tree)}
     return set().union(*[_bases(kind) for kind in kinds])
 
 

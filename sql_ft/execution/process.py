@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from sql_ft.errors import SandboxError
 from sql_ft.execution import wire
 from sql_ft.execution.databases import Database
 from sql_ft.execution.job_run import Unit
-from sql_ft.execution.schema import Schema, Table, quote_name
+from sql_ft.execution.schema import Schema, quote_name
 from sql_ft.records import ExecutionResult, ExecutionStatus
 
 START_TIMEOUT_S = 60.0
@@ -86,7 +86,6 @@ class WorkerProcess:
         self._serial = self._answered = 0
         self._schema: Schema | None = None
         self._database: Database | None = None
-        self._made: set[str] = set()
         self._sent: set[str] = set()
         self._fault = ""
         self._distrusted = False
@@ -106,25 +105,20 @@ class WorkerProcess:
         job = unit.run.job
         database = job.databases[unit.number]
         message: dict[str, Any] = {"new": not self.holds(database)}
-        if job.schema is not self._schema and job.schema != self._schema:
-            message |= {"new": True, "schema": {}}
-            self._made = set()
-        self._schema = job.schema
+        if job.schema != self._schema:
+            message |= {"new": True, "schema": _columns(job.schema)}
+            self._schema = job.schema
         if message["new"]:
             self._database = database
             self._sent = set()
         # A name stands in the text of every query that reads the table; names that stand
         # there by chance cost time and nothing else.
         texts = [job.queries[key].casefold() for key in unit.keys]
-        named = [t for t in job.schema.tables if any(_in_text(t) in text for text in texts)]
-        missing = [t for t in named if t.name not in self._made]
-        if missing:
-            message["schema" if "schema" in message else "more"] = _columns(missing)
-            self._made.update(t.name for t in missing)
         message["rows"] = rows = {}
-        for table in named:
+        for table in job.schema.tables:
+            named = table.name.replace('"', '""').casefold()
             present = database.rows.get(table.name)
-            if present and table.name not in self._sent:
+            if present and table.name not in self._sent and any(named in t for t in texts):
                 self._sent.add(table.name)
                 rows[quote_name(table.name)] = wire.encode_columns(present)
         message["steps"] = [[self._serial + i, job.queries[k]] for i, k in enumerate(unit.keys)]
@@ -276,11 +270,8 @@ class WorkerProcess:
         return ExecutionResult(ExecutionStatus.MEMORY, error=f"worker ended with {code}")
 
 
-def _columns(tables: Iterable[Table]) -> dict[str, list[list[str]]]:
+def _columns(schema: Schema) -> dict[str, list[list[str]]]:
     """Quoted table name → quoted column names and types."""
-    return {quote_name(t.name): [[quote_name(c.name), c.type] for c in t.columns] for t in tables}
-
-
-def _in_text(table: Table) -> str:
-    """How its name stands in the text of a query, letter case aside."""
-    return table.name.replace('"', '""').casefold()
+    return {
+        quote_name(t.name): [[quote_name(c.name), c.type] for c in t.columns] for t in schema.tables
+    }

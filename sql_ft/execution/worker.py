@@ -10,7 +10,6 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from sql_ft.execution import wire
@@ -162,34 +161,21 @@ class Tables:
         self._filled: set[str] = set()
         self._statements: dict[str, duckdb.Statement] = {}
 
-    def set_schema(
-        self, tables: dict[str, list[list[str]]], filled_next: Collection[str] = ()
-    ) -> None:
-        """Begin a schema with these tables: quoted name → quoted column names and types.
+    def set_schema(self, tables: dict[str, list[list[str]]]) -> None:
+        """Make the tables of a schema: quoted name → quoted column names and types.
 
         Empty tables that are the same in both schemas stay: the questions of one
         database differ in a type here and there.
-
-        Args:
-            tables: Those that a query names; others may follow (`add`).
-            filled_next: Tables among them that `fill` is about to make anyway.
         """
         for name in list(self._columns):
-            stays = name in tables and name in filled_next
-            if not stays and (name in self._filled or self._columns[name] != tables.get(name)):
+            if name in self._filled or self._columns[name] != tables.get(name):
                 self._connection.execute(f"DROP TABLE {name}")
                 del self._columns[name]
         self._filled = set()
-        self._columns = {name: c for name, c in self._columns.items() if name not in filled_next}
-        self.add(tables, filled_next)
-
-    def add(self, tables: dict[str, list[list[str]]], filled_next: Collection[str] = ()) -> None:
-        """Further tables of the present schema; arguments as for `set_schema`."""
         for name, columns in tables.items():
             if name not in self._columns:
                 self._columns[name] = columns
-                if name not in filled_next:
-                    self._create(name)
+                self._create(name)
 
     def fill(self, rows: dict[str, list[list[Any]]], *, replace: bool) -> None:
         """Put rows into tables.
@@ -271,9 +257,7 @@ class Session:
         limit_cpu(60.0)
         try:
             if "schema" in unit:
-                self.tables.set_schema(unit["schema"], unit["rows"])
-            if "more" in unit:
-                self.tables.add(unit["more"], unit["rows"])
+                self.tables.set_schema(unit["schema"])
             self.tables.fill(unit["rows"], replace=unit["new"])
         except (duckdb.Error, MemoryError, ValueError) as error:
             self.send({"fault": _first_line(error)})
