@@ -148,7 +148,7 @@ def prepare_dataset(
     )
     _require_rows("evaluation", held, questions.pool, data)
     base += data.eval_rows
-    chosen_on = _draw(
+    chosen_on = draw_rows(
         tokenizer, held_out.validation, validation_rows, data, lambda n: report(base + n, wanted)
     )
     if hold_out is not None:

@@ -62,7 +62,7 @@ def launch(processes: int, arguments: Sequence[str], out_dir: Path) -> int:
     """
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-    from torch.distributed.launcher import LaunchConfig, elastic_launch
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
     log_dir = out_dir / LOG_FOLDER
     log_dir.mkdir(parents=True, exist_ok=True)
