@@ -66,7 +66,7 @@ def answer_validation(
     """Answer the validation questions with one adapter, or with the base alone."""
     questions = read_jsonl(Path(dataset["validation_path"]), Sample)
     arm = CANDIDATE if adapter else BASE
-    with _generating:
+    with _generation_lock():
         return answer_questions(config, base, questions, [(arm, adapter, (), base)])
 
 
@@ -234,6 +234,11 @@ def _score(
         **{f"validation/{name}": value for name, value in figures.items()},
         **measure_gain(read_jsonl(Path(base_verdicts), Verdict), verdicts),
     }
+
+
+def _generation_lock() -> threading.Lock:
+    # By a function: what a flow or task names goes to the workers by value, and no lock can.
+    return _generating
 
 
 def allow_children() -> None:

@@ -63,12 +63,13 @@ def workers() -> Iterator[None]:
 def test_a_child_can_be_sent_to_a_worker() -> None:
     import cloudpickle
 
+    from flows.sweep import sweep
     from sql_ft.sweep.grid import expand_grid
     from tasks.sweep import run_child
 
-    # A task goes by value, with every global that its function names: no lock among them.
+    # A task goes by value, and its flow with it, with every global that their functions name.
     (child,) = expand_grid(parse_config({}))
-    sent = cloudpickle.dumps((run_child.fn, run_child, child))
+    sent = cloudpickle.dumps((sweep, run_child, child))
     _, task_there, child_there = cloudpickle.loads(sent)
     assert task_there.name == run_child.name
     assert child_there == child
