@@ -19,7 +19,7 @@ def deployments():
 
 def test_parameters_are_settings_and_the_tiny_configuration():
     tiny = load_config(FOLDER / "configs" / "tiny.yaml")
-    assert set(deployments()) == {"weekly", "on-demand", "tiny"}
+    assert {"weekly", "on-demand", "tiny", "batch-predict"} <= set(deployments())
     for deployment in deployments().values():
         assert parse_config(deployment["parameters"]["config"]) == tiny
         assert deployment["enforce_parameter_schema"] is True
