@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -52,6 +53,10 @@ class MlflowTracer:
         self, store: Store, experiment: str, *, tags: Mapping[str, str] | None = None
     ) -> None:
         quieten()
+        # Opening a span imports it, and mlflow then warns about its own classes' type hints.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import mlflow.pyfunc  # noqa: F401
         self._experiment_id = store.experiment_id(experiment)
         self._tags = dict(tags or {})
 
