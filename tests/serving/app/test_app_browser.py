@@ -47,7 +47,7 @@ class Person:
     def text(self, selector):
         return self.browser.evaluate(f"document.querySelector({selector!r})?.innerText ?? ''")
 
-    def shows(self, selector, text, timeout_s=30):
+    def shows(self, selector, text, timeout_s=60):
         wanted = json.dumps(text)
         self.browser.wait_until(
             f"(document.querySelector({selector!r})?.innerText ?? '').includes({wanted})",
