@@ -29,8 +29,8 @@ from flows.logging_setup import (
     shield_temporary_server,
 )
 from flows.options import ConfigOption, SetOption, VerboseOption
-from flows.prune_command import prune
 from flows.predict_command import predict
+from flows.prune_command import prune
 from flows.sample_db_command import sample_db
 from flows.score_command import score
 from flows.show_command import show
