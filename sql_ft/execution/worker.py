@@ -97,6 +97,8 @@ def open_connections(
         ":memory:",
         config={
             "threads": 1,
+            # Four a core by default: their stacks and arenas fill the address space.
+            "async_threads": 0,
             "memory_limit": f"{memory_limit_mb}MB",
             "max_temp_directory_size": "0KB",
             "enable_external_access": False,

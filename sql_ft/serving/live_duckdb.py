@@ -165,6 +165,7 @@ def _connect(path: Path, name: str, memory_limit_mb: int) -> duckdb.DuckDBPyConn
             read_only=True,
             config={
                 "threads": 1,
+                "async_threads": 0,
                 "memory_limit": f"{memory_limit_mb}MB",
                 "max_temp_directory_size": "0KB",
                 "enable_external_access": False,

@@ -245,3 +245,16 @@ def test_workers_inherit_no_environment_and_end_with_the_sandbox():
         assert worker._process.returncode is not None
     finally:
         del os.environ["SQL_FT_SECRET"]
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="reads Linux's /proc")
+def test_a_worker_has_its_memory_for_queries_whatever_the_number_of_cores():
+    # DuckDB starts four threads a core for input and output unless told otherwise; on 32 cores
+    # they took twice the address space that a worker may have, and golds failed as `memory`.
+    with Sandbox(LIMITS, workers=1) as opened:
+        opened.run([Job("j", SCHEMA, DATABASES, {"q": "SELECT 1"})])
+        (worker,) = opened._pool
+        assert len(os.listdir(f"/proc/{worker.pid}/task")) == 2  # queries, and their clock
+        with open(f"/proc/{worker.pid}/status", encoding="ascii") as file:
+            (taken,) = (int(line.split()[1]) for line in file if line.startswith("VmSize:"))
+    assert taken / 1024 < LIMITS.memory_limit_mb / 2

@@ -81,6 +81,7 @@ def convert(job: dict[str, Any]) -> None:
         job["target"],
         config={
             "threads": 1,
+            "async_threads": 0,
             "memory_limit": f"{job['memory_mb'] // 3}MB",
             "max_temp_directory_size": "0MB",
             "autoinstall_known_extensions": False,
