@@ -49,19 +49,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-
-app.command()(evaluate)
-app.add_typer(evalset_app)
-_COMMANDS = (ask, predict, versions, show, diff, score, promote, rollback, history, export)
-app.command("sample-db")(sample_db)
-for _command in (*_COMMANDS, up, down, deploy, status):
-    app.command()(_command)
-app.command()(sweep)
-app.command()(prune)
-app.command("app")(app_page)
+_CHAIN = "The chain"
 
 
-@app.command()
+@app.command(rich_help_panel=_CHAIN)
 def run(
     config: ConfigOption = None, set_: SetOption = None, verbose: VerboseOption = False
 ) -> None:
@@ -81,7 +72,7 @@ def run(
     print_outcome(run_finetune(settings), settings, Console())
 
 
-@app.command("config")
+@app.command("config", rich_help_panel=_CHAIN)
 def show_config(config: ConfigOption = None, set_: SetOption = None) -> None:
     """Print the complete settings that a run would use, as YAML, and their hash."""
     import yaml
@@ -89,6 +80,20 @@ def show_config(config: ConfigOption = None, set_: SetOption = None) -> None:
     settings: RunConfig = load_config(config, set_ or ())
     print(f"# config hash {settings.hash}")
     print(yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False), end="")
+
+
+app.command(rich_help_panel=_CHAIN)(sweep)
+for _panel, _commands in (
+    ("The registry", (versions, show, diff, score, promote, rollback, history, export)),
+    ("Using a version", (ask, predict)),
+    ("Operating it", (up, down, deploy, status, prune)),
+    ("Evaluation alone", (evaluate,)),
+):
+    for _command in _commands:
+        app.command(rich_help_panel=_panel)(_command)
+app.command("app", rich_help_panel="Using a version")(app_page)
+app.command("sample-db", rich_help_panel="Using a version")(sample_db)
+app.add_typer(evalset_app, rich_help_panel="Evaluation alone")
 
 
 def main() -> None:
