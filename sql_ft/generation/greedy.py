@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -35,6 +36,11 @@ class Decoded:
 
     token_ids: list[int]
     finish_reason: str
+
+
+# The model's attention and PyTorch's number of threads belong to the process: a server's calls
+# that overlapped would answer with each other's.
+_turn = threading.Lock()
 
 
 class Forward(Protocol):
@@ -79,13 +85,6 @@ def decode_all(
     order = sorted(range(len(prompts)), key=lambda i: (-len(prompts[i]), i))
     batches = [order[first : first + batch_size] for first in range(0, len(order), batch_size)]
     grouped = takes_grouped_rows(model)
-    cores = torch.get_num_threads()
-    # Elsewhere operations are long enough to be divided, or run on a GPU.
-    parts = [
-        part
-        for batch in batches
-        for part in (cut_batch(batch, cores) if grouped else [Part(batch, cores)])
-    ]
     decoded: list[Decoded | None] = [None] * len(prompts)
 
     def decode(part: Part) -> Part:
@@ -100,7 +99,14 @@ def decode_all(
             decoded[index] = row
         return part
 
-    with _attention_switched(model, grouped):
+    with _turn if grouped else contextlib.nullcontext(), _attention_switched(model, grouped):
+        cores = torch.get_num_threads()
+        # Elsewhere operations are long enough to be divided, or run on a GPU.
+        parts = [
+            part
+            for batch in batches
+            for part in (cut_batch(batch, cores) if grouped else [Part(batch, cores)])
+        ]
         for part in run_side_by_side(decode, parts, cores):
             if on_batch is not None:
                 on_batch(len(part.indices))

@@ -1,5 +1,6 @@
 """Own loop against `transformers.generate`, batched against one by one."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,21 @@ def test_parts_of_a_batch_side_by_side_are_stock_generate(loaded: Loaded, cores:
         torch.set_num_threads(1)
     assert [r.token_ids for r in rows] == expected
     assert sorted(counted) == [3, 4, 4]
+
+
+def test_calls_at_once_answer_as_one_after_another(loaded: Loaded) -> None:
+    """Eight clients of one server: attention and threads are switched for one call at a time."""
+    model, prompts, stops = loaded
+    expected = [r.token_ids for r in _decode(loaded, 1)]
+
+    def ask(index: int) -> list[int]:
+        place = index % len(prompts)
+        (row,) = _decode((model, [prompts[place]], stops), 1)
+        return row.token_ids
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask, range(5 * len(prompts))))
+    assert answers == expected * 5
 
 
 def test_the_cache_of_transformers_gives_the_same(
