@@ -13,7 +13,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from flows.drift_check import check_drift
-from flows.parameters import Overrides
+from flows.parameters import Overrides, run_config
 from sql_ft.config import RunConfig, override_config
 from sql_ft.config_questions import AgentConfig, BenchmarkConfig, FreshConfig
 from sql_ft.errors import ConfigError, TrackingError
@@ -40,9 +40,7 @@ _NUMBER = re.compile(r"[vV]?([0-9]+)")
 def name_run() -> str:
     """Flow-run name with what is asked and who answers, e.g. ``tiny-spider-champion``."""
     values = flow_run.parameters
-    config = values.get("config") or RunConfig()
-    if not isinstance(config, RunConfig):
-        config = RunConfig.model_validate(config)
+    config = run_config()
     benchmark = values.get("benchmark")
     if isinstance(benchmark, dict):
         benchmark = BenchmarkConfig.model_validate(benchmark)

@@ -14,7 +14,7 @@ from prefect.runtime import deployment, flow_run
 from flows.approval import ask_for_approval, check_approval_possible
 from flows.interruption import tell_if_interrupted
 from flows.logging_setup import outlive_reader
-from flows.parameters import Overrides
+from flows.parameters import Overrides, run_config
 from flows.repetition import find_earlier_end
 from sql_ft.config import RunConfig, override_config
 from sql_ft.errors import TrackingError
@@ -49,10 +49,7 @@ MAX_COMPARISONS = 3
 
 def name_run() -> str:
     """Flow-run name with dataset, rows and rank, e.g. ``tiny-bundled-1000-r16``."""
-    config = flow_run.parameters.get("config") or RunConfig()
-    if not isinstance(config, RunConfig):
-        config = RunConfig.model_validate(config)
-    config = override_config(config, flow_run.parameters.get("overrides") or ())
+    config = run_config()
     return f"{config.name}-{config.data.source}-{config.data.train_rows}-r{config.train.lora_r}"
 
 

@@ -17,7 +17,7 @@ from prefect.runtime import flow_run
 
 from flows.approval import check_approval_possible
 from flows.finetune import judge_candidate
-from flows.parameters import Overrides
+from flows.parameters import Overrides, run_config
 from flows.sweep_runner import make_runner, map_in_window, reachable_server
 from sql_ft.config import RunConfig, override_config
 from sql_ft.errors import EvaluationError
@@ -51,10 +51,7 @@ from tasks.unchanged import inputs_key
 
 def name_sweep() -> str:
     """Flow-run name with dataset and size of the grid, e.g. ``sweep-tiny-bundled-8``."""
-    config = flow_run.parameters.get("config") or RunConfig()
-    if not isinstance(config, RunConfig):
-        config = RunConfig.model_validate(config)
-    config = override_config(config, flow_run.parameters.get("overrides") or ())
+    config = run_config()
     return f"sweep-{config.name}-{config.data.source}-{grid_size(config)}"
 
 

@@ -14,12 +14,12 @@ from sql_ft.evaluation.arm_pairs import pair_arms
 from sql_ft.evaluation.metrics import ArmSummary, summarize
 from sql_ft.evaluation.report import ReportData, build_report_data, render_html, render_markdown
 from sql_ft.evaluation.report_labels import arm_label, format_rate
-from sql_ft.evaluation.report_table import verdict_table
 from sql_ft.evaluation.rulings import SAME_SQL
 from sql_ft.evaluation.sql_features import slice_golds
 from sql_ft.records import Prediction, Sample, Verdict, read_jsonl
 from tasks.announce import artifact_key
 from tasks.policies import BACK_OFF_S, retry_if_transient
+from tasks.report_page import log_pages, save_page
 
 #: Generation statistics that become metrics of the run, per arm.
 _STATS = (
@@ -114,16 +114,13 @@ def build_comparison_report(config: RunConfig, outcome: dict[str, Any]) -> Repor
 )
 def publish_comparison(config: RunConfig, run_id: str, outcome: dict[str, Any]) -> str:
     """Log figures, tables and pages to the MLflow run; return the page's path on disk."""
-    from sql_ft.evaluation.figures import draw_figures
-    from sql_ft.tracking.runs import REPORT_FILE, attach_run
+    from sql_ft.tracking.runs import attach_run
     from sql_ft.tracking.store import prepare_store
 
     data = build_comparison_report(config, outcome)
     questions = outcome["questions"]
     html, markdown = render_html(data), render_markdown(data)
-    page = config.state_path / "reports" / f"{run_id}.html"
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(html, encoding="utf-8", errors="replace")
+    page = save_page(config, run_id, html)
     store = prepare_store(config.resolved_tracking_uri, config.state_path)
     with attach_run(store, run_id) as run:
         run.log_dataset(
@@ -145,12 +142,8 @@ def publish_comparison(config: RunConfig, run_id: str, outcome: dict[str, Any]) 
                 model_id=adapter["model_id"],
                 dataset=(questions["label"], questions["eval_hash"]),
             )
-        run.log_text(html, REPORT_FILE)
-        run.log_text(markdown, "report/summary.md")
+        log_pages(run, data, html, markdown)
         run.log_json(outcome["compared"], "report/comparison.json")
-        run.log_table(*verdict_table(data), "report/verdicts.json")
-        for file, figure in draw_figures(data).items():
-            run.log_figure(figure, f"plots/{file}")
     create_markdown_artifact(
         key=f"{artifact_key(config)}-evaluate", markdown=markdown, description=data.title
     )

@@ -15,10 +15,11 @@ from sql_ft.evaluation.report_changes import overall_change
 from sql_ft.evaluation.report_data import StageTime
 from sql_ft.evaluation.report_labels import arm_label, format_bytes, format_seconds
 from sql_ft.evaluation.report_markdown import escape_markdown
-from sql_ft.evaluation.report_table import verdict_table
 from sql_ft.evaluation.sql_features import slice_golds
 from sql_ft.records import Decision, Prediction, Sample, Verdict, read_jsonl
+from tasks.announce import artifact_key
 from tasks.policies import BACK_OFF_S, retry_if_transient
+from tasks.report_page import log_pages, save_page
 
 #: Generation statistics that become metrics of the run, per arm.
 _STATS = ("tokens_per_second", "wall_time_s", "peak_memory_bytes")
@@ -54,16 +55,12 @@ def build_report(config: RunConfig, outcome: dict[str, Any]) -> ReportData:
 )
 def publish_report(config: RunConfig, run_id: str, outcome: dict[str, Any]) -> str:
     """Log figures, plots, tables and pages to the MLflow run; return the page's path on disk."""
-    from sql_ft.evaluation.figures import draw_figures
     from sql_ft.tracking.runs import REPORT_FILE, attach_run
     from sql_ft.tracking.store import prepare_store
 
     data = build_report(config, outcome)
     html, markdown = render_html(data), render_markdown(data)
-    page = config.state_path / "reports" / f"{run_id}.html"
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(html, encoding="utf-8", errors="replace")
-
+    page = save_page(config, run_id, html)
     store = prepare_store(config.resolved_tracking_uri, config.state_path)
     dataset, profile = outcome["dataset"], outcome["dataset"]["profile"]
     origin = profile["source"]["origin"]
@@ -85,12 +82,8 @@ def publish_report(config: RunConfig, run_id: str, outcome: dict[str, Any]) -> s
             model_id=outcome["version"]["model_id"],
             dataset=(f"{origin}/eval", dataset["eval_hash"]),
         )
-        run.log_text(html, REPORT_FILE)
-        run.log_text(markdown, "report/summary.md")
+        log_pages(run, data, html, markdown)
         run.log_json(profile, "data/profile.json")
-        run.log_table(*verdict_table(data), "report/verdicts.json")
-        for file, figure in draw_figures(data).items():
-            run.log_figure(figure, f"plots/{file}")
         reason = outcome["decision"]["reason"]
         run.set_tags(
             {
@@ -100,11 +93,7 @@ def publish_report(config: RunConfig, run_id: str, outcome: dict[str, Any]) -> s
                 f"[Report: slices, flipped questions, cost]({run.artifact_page(REPORT_FILE)})",
             }
         )
-    create_markdown_artifact(
-        key=f"sql-ft-{config.name.lower().replace('_', '-').replace('.', '-')}",
-        markdown=markdown,
-        description=reason,
-    )
+    create_markdown_artifact(key=artifact_key(config), markdown=markdown, description=reason)
     return str(page)
 
 

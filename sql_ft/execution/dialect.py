@@ -14,9 +14,10 @@ from sqlglot import exp
 
 from sql_ft.errors import SqlTranslationError
 from sql_ft.execution import guard
+from sql_ft.execution.column_bound import has_few_columns
 from sql_ft.execution.nodes import kinds_of, nodes_of
 from sql_ft.execution.passes import SQLITE_PASSES
-from sql_ft.execution.resolve import Resolver, has_few_columns
+from sql_ft.execution.resolve import Resolver
 from sql_ft.execution.schema import Schema, quote_name
 
 Distinct = Literal["strict", "official"]

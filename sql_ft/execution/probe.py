@@ -18,6 +18,7 @@ import duckdb
 import sqlglot
 import sqlglot.errors
 
+from sql_ft.closing import Closing
 from sql_ft.execution.tables import MIXED, Column, Schema, create_sql, quote_name
 from sql_ft.execution.worker import open_connection
 
@@ -66,26 +67,12 @@ class Probe(Protocol):
     ) -> None: ...
 
 
-class _Closing:
+class _State(Closing):
     error = ""
     exhausted = False
 
-    def close(self) -> None:
-        raise NotImplementedError
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-class SqliteProbe(_Closing):
+class SqliteProbe(_State):
     """SQLite in memory; queries are cut off after a number of virtual-machine steps.
 
     Steps, not seconds: the same gold is cut off at the same place on every machine.
@@ -142,7 +129,7 @@ class SqliteProbe(_Closing):
         self._connection.close()
 
 
-class DuckdbProbe(_Closing):
+class DuckdbProbe(_State):
     """DuckDB in memory, locked as in the sandbox, for dialects that SQLite cannot run."""
 
     def __init__(self, schema: Schema, dialect: str) -> None:

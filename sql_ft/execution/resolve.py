@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from sql_ft.errors import SqlTranslationError
+from sql_ft.execution.column_bound import MAX_COLUMNS
 from sql_ft.execution.nodes import nodes_of
 from sql_ft.execution.tables import Column, Schema, Table
 from sql_ft.records import ExecutionStatus
@@ -20,8 +21,6 @@ from sql_ft.records import ExecutionStatus
 INTEGER, REAL, TEXT, OTHER = "BIGINT", "DOUBLE", "VARCHAR", ""
 NUMERIC = (INTEGER, REAL)
 Query = (exp.Select, exp.SetOperation, exp.Values)
-# A chain of CTEs, each the product of the one before with itself, has 2^n columns.
-MAX_COLUMNS = 20_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -362,27 +361,6 @@ class Resolver:
                     Resolved(name, self.type_of(inner), affinity=self.has_affinity(inner))
                 )
         return outputs
-
-
-def has_few_columns(nodes: list[exp.Expr], schema: Schema) -> bool:
-    """True if a query of these nodes is sure to stay below `MAX_COLUMNS`.
-
-    Only where FROM holds nothing but tables: then no SELECT offers more columns than its
-    tables have, once for each thing that it selects.
-    """
-    tables = selected = 0
-    for node in nodes:
-        if isinstance(node, exp.Table):
-            tables += 1
-        elif isinstance(node, exp.Select):
-            selected += len(node.expressions)
-        elif isinstance(node, exp.From | exp.Join):
-            if not isinstance(node.this, exp.Table):
-                return False
-        elif isinstance(node, exp.CTE):
-            return False
-    widest = max((len(table.columns) for table in schema.tables), default=0)
-    return (1 + tables * widest) * (1 + selected) <= MAX_COLUMNS
 
 
 def _renamed(columns: list[Resolved], names: list[str]) -> list[Resolved]:

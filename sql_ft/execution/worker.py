@@ -1,7 +1,8 @@
 """Child of the sandbox: one locked DuckDB connection, one query at a time.
 
 Started by `sandbox` as an isolated interpreter with an empty environment; talks
-through its standard input and output. Imports the standard library, duckdb and `wire`.
+through its standard input and output. Imports the standard library, duckdb, `wire` and the
+engine's settings.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from sql_ft.execution import wire
+from sql_ft.execution.engine_settings import engine_settings
 
 if TYPE_CHECKING:
     import duckdb
@@ -95,20 +97,7 @@ def open_connections(
     """Two connections to one such database: for queries, and for loading rows."""
     connection = duckdb.connect(
         ":memory:",
-        config={
-            "threads": 1,
-            # Four a core by default: their stacks and arenas fill the address space.
-            "async_threads": 0,
-            "memory_limit": f"{memory_limit_mb}MB",
-            "max_temp_directory_size": "0KB",
-            "enable_external_access": False,
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "allow_community_extensions": False,
-            "allow_unsigned_extensions": False,
-            "python_enable_replacements": False,
-            "python_scan_all_frames": False,
-        },
+        config={**engine_settings(f"{memory_limit_mb}MB"), "enable_external_access": False},
     )
     connection.execute("SET preserve_insertion_order = true")
     connection.execute("SET TimeZone = 'UTC'")

@@ -14,9 +14,9 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, cast
 
+from sql_ft.closing import Closing
 from sql_ft.errors import DataError, SandboxError, SqlTranslationError
 from sql_ft.execution import guard, wire
 from sql_ft.execution.dialect import translate
@@ -47,7 +47,7 @@ _MOST_BYTES = 8_000_000
 _TRIES_OF_THE_ENGINE = frozenset({ExecutionStatus.SYNTAX})
 
 
-class LiveDatabase:
+class LiveDatabase(Closing):
     """One open file; a context manager. Made by `open_database`.
 
     Safe to use from several threads: one query runs at a time. No lock and no transaction
@@ -162,17 +162,6 @@ class LiveDatabase:
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _read_schema(self) -> LiveSchema:
         if self._schema is not None:

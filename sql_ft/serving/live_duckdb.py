@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 
+from sql_ft.execution.engine_settings import engine_settings
 from sql_ft.execution.worker import Watchdog, classify
 from sql_ft.serving.private_copy import Signature, copy_quietly, read_signature, writer_pid
 from sql_ft.serving.reply import FaultError, Reader, failure
@@ -163,19 +164,7 @@ def _connect(path: Path, name: str, memory_limit_mb: int) -> duckdb.DuckDBPyConn
         connection = duckdb.connect(
             str(path),
             read_only=True,
-            config={
-                "threads": 1,
-                "async_threads": 0,
-                "memory_limit": f"{memory_limit_mb}MB",
-                "max_temp_directory_size": "0KB",
-                "enable_external_access": False,
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-                "allow_community_extensions": False,
-                "allow_unsigned_extensions": False,
-                "python_enable_replacements": False,
-                "python_scan_all_frames": False,
-            },
+            config={**engine_settings(f"{memory_limit_mb}MB"), "enable_external_access": False},
         )
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET lock_configuration = true")

@@ -14,9 +14,9 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from sql_ft.closing import Closing
 from sql_ft.errors import ModelError
 from sql_ft.hardware import THREADING
 from sql_ft.tracking.model_package import Base
@@ -45,7 +45,7 @@ class FreshAnswers:
     code_root: str
 
 
-class FreshProcess:
+class FreshProcess(Closing):
     """A new interpreter that loads versions from the registry and answers with them.
 
     Every answer begins with a new load; between answers no model is in memory. The
@@ -138,17 +138,6 @@ class FreshProcess:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
         self._folder.cleanup()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _listen(self) -> None:
         assert self._process.stdout is not None

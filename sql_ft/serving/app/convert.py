@@ -17,6 +17,7 @@ from typing import Any
 
 import duckdb
 
+from sql_ft.execution.engine_settings import engine_settings
 from sql_ft.lifeline import die_with_parent
 
 _NAME_CHARS = 60
@@ -77,18 +78,8 @@ def convert(job: dict[str, Any]) -> None:
         RefusedError: Too many rows or columns, or no rows at all.
         duckdb.Error: It cannot be read.
     """
-    connection = duckdb.connect(
-        job["target"],
-        config={
-            "threads": 1,
-            "async_threads": 0,
-            "memory_limit": f"{job['memory_mb'] // 3}MB",
-            "max_temp_directory_size": "0MB",
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "python_enable_replacements": False,
-        },
-    )
+    settings = engine_settings(f"{job['memory_mb'] // 3}MB")
+    connection = duckdb.connect(job["target"], config=settings)
     source = _quote_text(job["source"])
     connection.execute(f"SET allowed_paths = [{source}]")
     connection.execute("SET enable_external_access = false")
