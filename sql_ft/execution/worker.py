@@ -278,12 +278,18 @@ class Session:
             self.connection.execute(self.begin)
             began = True
             return self.fetch(statements[0])
-        except (duckdb.Error, MemoryError, UnicodeError, OverflowError, ValueError) as error:
+        # DuckDB raises RuntimeError in places that have no error type: for a failed allocation,
+        # and for an interrupt.
+        except (
+            duckdb.Error,
+            MemoryError,
+            RuntimeError,
+            UnicodeError,
+            OverflowError,
+            ValueError,
+        ) as error:
             if self.watchdog.fired:
                 return _failure("timeout", f"interrupted after {self.timeout_s} s")
-            return _failure(classify(error), _first_line(error))
-        except RuntimeError as error:
-            # DuckDB raises it for a failed allocation in a place that has no error type.
             return _failure(classify(error), _first_line(error))
         finally:
             self.watchdog.disarm()

@@ -10,6 +10,7 @@ import pytest
 
 from sql_ft.errors import SandboxError
 from sql_ft.execution import process
+from sql_ft.execution import worker as worker_side
 from sql_ft.execution.databases import Database
 from sql_ft.execution.sandbox import Job, Limits, Sandbox
 from sql_ft.execution.schema import parse_schema
@@ -258,3 +259,20 @@ def test_a_worker_has_its_memory_for_queries_whatever_the_number_of_cores():
         with open(f"/proc/{worker.pid}/status", encoding="ascii") as file:
             (taken,) = (int(line.split()[1]) for line in file if line.startswith("VmSize:"))
     assert taken / 1024 < LIMITS.memory_limit_mb / 2
+
+
+@pytest.mark.parametrize(
+    ("fired", "status"), [(True, ExecutionStatus.TIMEOUT), (False, ExecutionStatus.RUNTIME_ERROR)]
+)
+def test_whatever_a_late_query_raises_it_was_late(fired, status, monkeypatch):
+    # An endless join was twice reported as an error of its own; RuntimeError alone escaped the clock.
+    class Engine:
+        def extract_statements(self, sql):
+            session.watchdog.fired = fired
+            raise RuntimeError("Query interrupted")
+
+    monkeypatch.setattr(worker_side, "limit_cpu", lambda seconds: None)
+    session = object.__new__(worker_side.Session)
+    session.timeout_s, session.connection = 1.0, Engine()
+    session.watchdog = worker_side.Watchdog(session.connection, 1.0)
+    assert session.run_query("SELECT 1")["s"] == status
