@@ -205,3 +205,23 @@ def packed_attention_used(model: Any) -> Iterator[None]:
         yield
     finally:
         model.config._attn_implementation = before
+
+
+def read_packed(
+    causal: Any, ids: torch.Tensor, positions: torch.Tensor, rows: PackedRows
+) -> torch.Tensor:
+    """Return the last hidden states of flat ``[tokens]``, ``[tokens, width]``.
+
+    Args:
+        causal: Model whose attention is the packed one.
+        ids: Token ids, row after row.
+        positions: Their positions within their rows.
+        rows: What keeps the rows apart.
+    """
+    out: torch.Tensor = causal.base_model(
+        input_ids=ids[None],
+        position_ids=positions[None],
+        use_cache=False,
+        packed_rows=rows,
+    ).last_hidden_state[0]
+    return out

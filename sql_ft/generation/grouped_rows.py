@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from sql_ft.packed_attention import WholeRows
+from sql_ft.packed_attention import WholeRows, read_packed
 
 _Pair = tuple[torch.Tensor, torch.Tensor]
 
@@ -183,10 +183,10 @@ class GroupedForward:
             length = len(self._prefix)
             ends = torch.tensor([0, length], dtype=torch.int32)
             beginning = _Beginning(WholeRows(ends, length, (length,)), [])
-            self._hidden(torch.tensor(self._prefix), torch.arange(length), beginning)
+            read_packed(self._causal, torch.tensor(self._prefix), torch.arange(length), beginning)
             self._rows.shared = beginning.layers
         ids = torch.tensor(self._ids)
-        hidden = self._hidden(ids.flatten(), self._positions.flatten(), self._rows)
+        hidden = read_packed(self._causal, ids.flatten(), self._positions.flatten(), self._rows)
         self._positions = self._positions[:, -1]
         logits: torch.Tensor = self._head(hidden.view(len(ids), self._width, -1)[:, -1])
         return logits
@@ -195,19 +195,12 @@ class GroupedForward:
         """Append a token to each row; return the logits that choose the next."""
         self._rows.advance()
         self._positions = self._positions + 1
-        logits: torch.Tensor = self._head(self._hidden(tokens, self._positions, self._rows))
+        logits: torch.Tensor = self._head(
+            read_packed(self._causal, tokens, self._positions, self._rows)
+        )
         return logits
 
     def keep(self, rows: torch.Tensor) -> None:
         """Go on with some of the rows."""
         self._rows.keep(rows)
         self._positions = self._positions[rows]
-
-    def _hidden(self, ids: torch.Tensor, positions: torch.Tensor, rows: Any) -> torch.Tensor:
-        out: torch.Tensor = self._causal.base_model(
-            input_ids=ids[None],
-            position_ids=positions[None],
-            use_cache=False,
-            packed_rows=rows,
-        ).last_hidden_state[0]
-        return out

@@ -20,7 +20,7 @@ import torch
 
 from sql_ft.generation.greedy import Decoded
 from sql_ft.generation.kv_slots import KVSlots, PromptRows, StepRows
-from sql_ft.packed_attention import WholeRows, packed_attention_used
+from sql_ft.packed_attention import WholeRows, packed_attention_used, read_packed
 
 _PROMPT_TOKENS = 16384
 _LOOK_EVERY = 8
@@ -193,7 +193,7 @@ class PackedDecoder:
             state.counts,
             self._longest,
         )
-        hidden = self._hidden(state.tokens, state.positions, rows)
+        hidden = read_packed(self._causal, state.tokens, state.positions, rows)
         self._choose(hidden, state)
         state.positions.add_(1)
         state.places.add_(1)
@@ -205,15 +205,6 @@ class PackedDecoder:
         state.out.index_copy_(1, state.step, chosen[:, None])
         state.stopped.logical_or_(torch.isin(chosen, self._stops))
         state.step.add_(1)
-
-    def _hidden(self, ids: torch.Tensor, positions: torch.Tensor, rows: Any) -> torch.Tensor:
-        out: torch.Tensor = self._causal.base_model(
-            input_ids=ids[None],
-            position_ids=positions[None],
-            use_cache=False,
-            packed_rows=rows,
-        ).last_hidden_state[0]
-        return out
 
     def _read_prompts(self, prompts: Sequence[Sequence[int]]) -> _State:
         """Fill the slots and choose each row's first token."""
@@ -303,7 +294,7 @@ class PackedDecoder:
         rows = PromptRows(
             self.cache, WholeRows(prompts.boundaries, longest, lengths), prompts.places
         )
-        hidden = self._hidden(prompts.ids, prompts.positions, rows)
+        hidden = read_packed(self._causal, prompts.ids, prompts.positions, rows)
         return hidden.index_select(0, prompts.lasts)
 
     @staticmethod
