@@ -265,7 +265,7 @@ def test_a_worker_has_its_memory_for_queries_whatever_the_number_of_cores():
     ("fired", "status"), [(True, ExecutionStatus.TIMEOUT), (False, ExecutionStatus.RUNTIME_ERROR)]
 )
 def test_whatever_a_late_query_raises_it_was_late(fired, status, monkeypatch):
-    # An endless join was twice reported as an error of its own; RuntimeError alone escaped the clock.
+    # An endless join was twice reported as an error; RuntimeError alone escaped the clock.
     class Engine:
         def extract_statements(self, sql):
             session.watchdog.fired = fired
