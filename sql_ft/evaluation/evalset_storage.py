@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sql_ft.errors import EvaluationError
+from sql_ft.evaluation.rules import engine_versions
 from sql_ft.evaluation.stored_databases import SharedDatabases
 from sql_ft.execution import wire
 from sql_ft.execution.databases import Database
@@ -43,6 +44,7 @@ _TEXT_COLUMNS = (
     "exclusion_detail",
 )
 _JSON_COLUMNS = ("tags", "schema", "databases", "gold_results", "order", "audit")
+_KEY_COLUMN = "canonical_key"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class EvaluationItem:
         mutants_killed: Of those, told apart by some database.
         survivors: Names of the others.
         notes: Translation passes that changed the gold.
+        canonical_key: `canonical.gold_key` of `gold_sql`; "" if it is not known. It follows
+            from the rest, so it is no part of the set's hash.
     """
 
     sample: Sample
@@ -81,6 +85,7 @@ class EvaluationItem:
     mutants_killed: int = 0
     survivors: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    canonical_key: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,7 +139,9 @@ def write_evaluation_set(
     shared = SharedDatabases()
     rows = [_to_row(item, shared) for item in evaluation_set.entries]
     names = (*_TEXT_COLUMNS, *_JSON_COLUMNS)
-    table = pa.table({n: pa.array([row[n] for row in rows], pa.string()) for n in names})
+    columns = {n: [row[n] for row in rows] for n in names}
+    columns[_KEY_COLUMN] = [item.canonical_key for item in evaluation_set.entries]
+    table = pa.table({n: pa.array(texts, pa.string()) for n, texts in columns.items()})
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
         digests = {}
@@ -190,7 +197,12 @@ def load_evaluation_set(out_dir: Path) -> EvaluationSet:
     try:
         shared = SharedDatabases.from_rows(_read_rows(contents[name]))
         name = ITEMS_FILE
-        entries = tuple(_from_row(row, shared) for row in _read_rows(contents[name]))
+        # Other versions spell keys in another way.
+        known = manifest.get("versions") == engine_versions()
+        entries = tuple(
+            _from_row(row, shared, str(row.get(_KEY_COLUMN) or "") if known else "")
+            for row in _read_rows(contents[name])
+        )
     except (pa.ArrowException, KeyError, TypeError, ValueError, EvaluationError) as error:
         raise _damaged(out_dir, f"{name} cannot be understood: {error}") from error
     loaded = EvaluationSet(
@@ -290,7 +302,7 @@ def _to_row(item: EvaluationItem, shared: SharedDatabases) -> dict[str, str]:
     return safe | {name: json.dumps(value, ensure_ascii=True) for name, value in nested.items()}
 
 
-def _from_row(row: Mapping[str, Any], shared: SharedDatabases) -> EvaluationItem:
+def _from_row(row: Mapping[str, Any], shared: SharedDatabases, key: str) -> EvaluationItem:
     nested = {name: json.loads(row[name]) for name in _JSON_COLUMNS}
     return EvaluationItem(
         sample=Sample(
@@ -321,6 +333,7 @@ def _from_row(row: Mapping[str, Any], shared: SharedDatabases) -> EvaluationItem
         mutants_killed=nested["audit"]["mutants_killed"],
         survivors=tuple(nested["audit"]["survivors"]),
         notes=tuple(nested["audit"]["notes"]),
+        canonical_key=key,
     )
 
 
