@@ -98,10 +98,8 @@ def open_connections(
     memory_limit_mb: int,
 ) -> tuple[duckdb.DuckDBPyConnection, duckdb.DuckDBPyConnection]:
     """Two connections to one such database: for queries, and for loading rows."""
-    connection = duckdb.connect(
-        ":memory:",
-        config={**engine_settings(f"{memory_limit_mb}MB"), "enable_external_access": False},
-    )
+    connection = duckdb.connect(":memory:", config=engine_settings(f"{memory_limit_mb}MB"))
+    connection.execute("SET enable_external_access = false")
     connection.execute("SET preserve_insertion_order = true")
     connection.execute("SET TimeZone = 'UTC'")
     loader = connection.cursor()
