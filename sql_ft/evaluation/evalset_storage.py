@@ -22,7 +22,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sql_ft.errors import EvaluationError
-from sql_ft.evaluation.rules import engine_versions
 from sql_ft.evaluation.stored_databases import SharedDatabases
 from sql_ft.execution import wire
 from sql_ft.execution.databases import Database
@@ -30,7 +29,7 @@ from sql_ft.execution.schema import Column, ForeignKey, Schema, Table
 from sql_ft.records import ExecutionResult, ExecutionStatus, Sample, content_hash
 
 ITEMS_FILE, DATABASES_FILE, MANIFEST_FILE = "items.parquet", "databases.parquet", "manifest.json"
-FORMAT = 2
+FORMAT = 3
 """Layout of the folder; another one is not read."""
 
 _TEXT_COLUMNS = (
@@ -40,11 +39,11 @@ _TEXT_COLUMNS = (
     "context",
     "gold_source_sql",
     "gold_sql",
+    "canonical_key",
     "exclusion",
     "exclusion_detail",
 )
 _JSON_COLUMNS = ("tags", "schema", "databases", "gold_results", "order", "audit")
-_KEY_COLUMN = "canonical_key"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,8 +66,7 @@ class EvaluationItem:
         mutants_killed: Of those, told apart by some database.
         survivors: Names of the others.
         notes: Translation passes that changed the gold.
-        canonical_key: `canonical.gold_key` of `gold_sql`; "" if it is not known. It follows
-            from the rest, so it is no part of the set's hash.
+        canonical_key: `canonical.gold_key` of `gold_sql`; "" if it is not known.
     """
 
     sample: Sample
@@ -139,9 +137,7 @@ def write_evaluation_set(
     shared = SharedDatabases()
     rows = [_to_row(item, shared) for item in evaluation_set.entries]
     names = (*_TEXT_COLUMNS, *_JSON_COLUMNS)
-    columns = {n: [row[n] for row in rows] for n in names}
-    columns[_KEY_COLUMN] = [item.canonical_key for item in evaluation_set.entries]
-    table = pa.table({n: pa.array(texts, pa.string()) for n, texts in columns.items()})
+    table = pa.table({n: pa.array([row[n] for row in rows], pa.string()) for n in names})
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
         digests = {}
@@ -197,12 +193,7 @@ def load_evaluation_set(out_dir: Path) -> EvaluationSet:
     try:
         shared = SharedDatabases.from_rows(_read_rows(contents[name]))
         name = ITEMS_FILE
-        # Other versions spell keys in another way.
-        known = manifest.get("versions") == engine_versions()
-        entries = tuple(
-            _from_row(row, shared, str(row.get(_KEY_COLUMN) or "") if known else "")
-            for row in _read_rows(contents[name])
-        )
+        entries = tuple(_from_row(row, shared) for row in _read_rows(contents[name]))
     except (pa.ArrowException, KeyError, TypeError, ValueError, EvaluationError) as error:
         raise _damaged(out_dir, f"{name} cannot be understood: {error}") from error
     loaded = EvaluationSet(
@@ -293,6 +284,7 @@ def _to_row(item: EvaluationItem, shared: SharedDatabases) -> dict[str, str]:
         "context": item.sample.context,
         "gold_source_sql": item.sample.gold_sql,
         "gold_sql": item.gold_sql,
+        "canonical_key": item.canonical_key,
         "exclusion": item.exclusion,
         "exclusion_detail": item.exclusion_detail,
     }
@@ -302,7 +294,7 @@ def _to_row(item: EvaluationItem, shared: SharedDatabases) -> dict[str, str]:
     return safe | {name: json.dumps(value, ensure_ascii=True) for name, value in nested.items()}
 
 
-def _from_row(row: Mapping[str, Any], shared: SharedDatabases, key: str) -> EvaluationItem:
+def _from_row(row: Mapping[str, Any], shared: SharedDatabases) -> EvaluationItem:
     nested = {name: json.loads(row[name]) for name in _JSON_COLUMNS}
     return EvaluationItem(
         sample=Sample(
@@ -333,7 +325,7 @@ def _from_row(row: Mapping[str, Any], shared: SharedDatabases, key: str) -> Eval
         mutants_killed=nested["audit"]["mutants_killed"],
         survivors=tuple(nested["audit"]["survivors"]),
         notes=tuple(nested["audit"]["notes"]),
-        canonical_key=key,
+        canonical_key=row["canonical_key"],
     )
 
 
