@@ -218,10 +218,10 @@ class GenerationConfig(Section):
     few_shot_examples: int = Field(
         3, ge=0, le=16, description="examples shown to the few-shot base arm; 0: no such arm"
     )
-    decoder: Literal["padded", "packed"] = Field(
+    decoder: Literal["padded", "packed", "vllm"] = Field(
         "padded",
         description="packed: fixed key-value slots and captured steps, on a GPU in 16 bits "
-        "alone (elsewhere padded); quicker for many rows",
+        "alone (elsewhere padded); quicker for many rows. vllm: extra `vllm`, evaluation alone",
     )
 
 

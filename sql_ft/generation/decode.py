@@ -10,11 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from sql_ft.base_model import (
-    load_tokenizer,
-    pick_device,
-    resolve_model,
-)
+from sql_ft.base_model import ResolvedModel, load_tokenizer, pick_device, resolve_model
 from sql_ft.config import RunConfig
 from sql_ft.data.chat import encode_prompt
 from sql_ft.errors import ModelError
@@ -91,9 +87,7 @@ def generate_predictions(
         torch.set_num_threads(pick_threads())
     base = resolve_model(config.model)
     tokenizer = load_tokenizer(config.model)
-    engine = Engine(config.model, config.generation)
-    model = engine.base_model
-    merge = merges(config.model)
+    answer = _answer_with(config, base, tokenizer, arms)
     total = len(samples) * len(arms)
     done = 0
 
@@ -107,14 +101,11 @@ def generate_predictions(
     stats: dict[str, dict[str, float]] = {}
     for arm in sorted(arms, key=lambda arm: arm.adapter_dir is not None):
         started = time.monotonic()
-        if arm.adapter_dir is None:
-            context: contextlib.AbstractContextManager[Any] = contextlib.nullcontext(model)
-        else:
-            context = adapter_applied(model, arm.adapter_dir, base=base, merge=merge)
-        with context as armed:
-            predictions[arm.name], stats[arm.name] = _answer(
-                engine, config, armed, tokenizer, samples, arm, count
-            )
+        encoded = [_fitting_prompt(tokenizer, s, arm.examples, answer.room) for s in samples]
+        decoded, seconds = answer.decode([prompt for prompt, _ in encoded], arm, count)
+        predictions[arm.name], stats[arm.name] = _collect(
+            tokenizer, samples, arm, encoded, decoded, seconds
+        )
         stats[arm.name]["wall_time_s"] = time.monotonic() - started
         stats[arm.name]["peak_memory_bytes"] = float(peak_memory_bytes(device))
         logger.info(
@@ -128,23 +119,82 @@ def generate_predictions(
     )
 
 
-def _answer(
-    engine: Engine,
-    config: RunConfig,
-    model: Any,
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Answerer:
+    """What answers an arm's prompts.
+
+    Attributes:
+        room: Tokens that a prompt may have.
+        decode: Prompts, arm and a count of finished rows → answers, and the seconds they took.
+    """
+
+    room: int
+    decode: Callable[
+        [Sequence[Sequence[int]], Arm, Callable[[int], None]], tuple[list[Decoded], float]
+    ]
+
+
+def _answer_with(
+    config: RunConfig, base: ResolvedModel, tokenizer: Any, arms: Sequence[Arm]
+) -> _Answerer:
+    """Load the base into the decoder that is asked for."""
+    if config.generation.decoder == "vllm":
+        return _answer_with_vllm(config, base, tokenizer, arms)
+    engine = Engine(config.model, config.generation)
+    model = engine.base_model
+    merge = merges(config.model)
+
+    def decode(
+        prompts: Sequence[Sequence[int]], arm: Arm, count: Callable[[int], None]
+    ) -> tuple[list[Decoded], float]:
+        if arm.adapter_dir is None:
+            context: contextlib.AbstractContextManager[Any] = contextlib.nullcontext(model)
+        else:
+            context = adapter_applied(model, arm.adapter_dir, base=base, merge=merge)
+        with context as armed:
+            started = time.monotonic()
+            decoded = engine.decode(
+                armed, tokenizer, prompts, with_adapter=arm.adapter_dir is not None, on_batch=count
+            )
+            return decoded, time.monotonic() - started
+
+    return _Answerer(_room(model.config, config), decode)
+
+
+def _answer_with_vllm(
+    config: RunConfig, base: ResolvedModel, tokenizer: Any, arms: Sequence[Arm]
+) -> _Answerer:
+    from transformers import AutoConfig
+
+    from sql_ft.generation.vllm_decode import VllmDecoder
+
+    adapters = [arm.adapter_dir for arm in arms if arm.adapter_dir is not None]
+    decoder = VllmDecoder(config.model, base, config.generation, adapters)
+
+    def decode(
+        prompts: Sequence[Sequence[int]], arm: Arm, count: Callable[[int], None]
+    ) -> tuple[list[Decoded], float]:
+        started = time.monotonic()
+        decoded = decoder.decode(tokenizer, prompts, arm.adapter_dir, count)
+        return decoded, time.monotonic() - started
+
+    shape = AutoConfig.from_pretrained(base.path_or_id, trust_remote_code=False)
+    return _Answerer(_room(shape, config), decode)
+
+
+def _room(shape: Any, config: RunConfig) -> int:
+    return int(shape.max_position_embeddings) - config.generation.max_new_tokens
+
+
+def _collect(
     tokenizer: Any,
     samples: Sequence[Sample],
     arm: Arm,
-    count: Callable[[int], None],
+    encoded: Sequence[tuple[list[int], int]],
+    decoded: Sequence[Decoded],
+    seconds: float,
 ) -> tuple[list[Prediction], dict[str, float]]:
-    room = model.config.max_position_embeddings - config.generation.max_new_tokens
-    encoded = [_fitting_prompt(tokenizer, sample, arm.examples, room) for sample in samples]
     prompts = [prompt for prompt, _ in encoded]
-    started = time.monotonic()
-    decoded = engine.decode(
-        model, tokenizer, prompts, with_adapter=arm.adapter_dir is not None, on_batch=count
-    )
-    seconds = time.monotonic() - started
     predictions = list(_to_predictions(tokenizer, samples, prompts, decoded, arm.name))
     completion_tokens = sum(p.completion_tokens for p in predictions)
     stats = {
