@@ -23,6 +23,7 @@ from flows.evaluate_command import evaluate
 from flows.export_command import export
 from flows.history_command import history
 from flows.interruption import Interruption, interruption_message, tell_if_interrupted
+from flows.leaving import leave
 from flows.logging_setup import (
     configure_process,
     hide_user_error_tracebacks,
@@ -96,8 +97,19 @@ app.command("sample-db", rich_help_panel="Using a version")(sample_db)
 app.add_typer(evalset_app, rich_help_panel="Evaluation alone")
 
 
+def command() -> None:
+    """Entry point of `sql-ft`: `main`, and a quick end."""
+    try:
+        main()
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            leave(end.code or 0)
+        raise
+    leave(0)
+
+
 def main() -> None:
-    """Entry point: one clear line on stderr and a non-zero exit for every user error."""
+    """One clear line on stderr and a non-zero exit for every user error."""
     interruption = Interruption()
     signal.signal(signal.SIGTERM, interruption)
     signal.signal(signal.SIGINT, interruption)
@@ -131,4 +143,4 @@ def report_error(error: SqlFtError, console: Console) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command()
