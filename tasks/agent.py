@@ -16,7 +16,7 @@ from sql_ft.errors import ConfigError
 from sql_ft.records import Prediction, Sample, read_jsonl
 from sql_ft.stage_cache import code_digest, open_stage, stage_key
 from tasks.evaluate import BASE
-from tasks.policies import retry_if_transient
+from tasks.policies import GPU_TAGS, retry_if_transient
 from tasks.progress import report_progress
 
 
@@ -36,7 +36,7 @@ def require_databases(questions: dict[str, Any]) -> None:
 
 @task(
     name="ask-agent",
-    tags=["gpu", "evaluate"],
+    tags=GPU_TAGS,
     retries=1,
     retry_delay_seconds=5,
     retry_condition_fn=retry_if_transient,

@@ -17,12 +17,12 @@ from tasks.evaluate import (
     base_of,
     few_shot_examples,
 )
-from tasks.policies import retry_if_transient
+from tasks.policies import GPU_TAGS, retry_if_transient
 
 
 @task(
     name="generate",
-    tags=["gpu", "evaluate"],
+    tags=GPU_TAGS,
     retries=1,
     retry_delay_seconds=5,
     retry_condition_fn=retry_if_transient,

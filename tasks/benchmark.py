@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 @task(
     name="freeze-benchmark",
-    tags=["data", "evaluate"],
     retries=2,
     retry_delay_seconds=BACK_OFF_S[:2],
     retry_condition_fn=retry_if_transient,
@@ -87,7 +86,6 @@ def freeze_benchmark(
 
 @task(
     name="fit-prompts",
-    tags=["data"],
     retries=1,
     retry_delay_seconds=5,
     retry_condition_fn=retry_if_transient,

@@ -33,7 +33,7 @@ _STATS = (
 BIRD = "bird"
 
 
-@task(name="compare-arms", tags=["evaluate"], timeout_seconds=3600)
+@task(name="compare-arms", timeout_seconds=3600)
 def compare_arms(
     config: RunConfig,
     questions: dict[str, Any],
@@ -106,7 +106,6 @@ def build_comparison_report(config: RunConfig, outcome: dict[str, Any]) -> Repor
 
 @task(
     name="report",
-    tags=["report"],
     retries=3,
     retry_delay_seconds=BACK_OFF_S,
     retry_condition_fn=retry_if_transient,

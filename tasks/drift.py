@@ -29,7 +29,6 @@ def today() -> datetime.date:
 
 @task(
     name="sample-fresh",
-    tags=["data"],
     retries=2,
     retry_delay_seconds=BACK_OFF_S[:2],
     retry_condition_fn=retry_if_transient,
@@ -67,7 +66,6 @@ def sample_fresh(config: RunConfig, fresh: FreshConfig, day: datetime.date) -> d
 
 @task(
     name="find-drift",
-    tags=["evaluate", "registry"],
     retries=3,
     retry_delay_seconds=BACK_OFF_S,
     retry_condition_fn=retry_if_transient,
@@ -117,7 +115,6 @@ def find_drift(
 
 @task(
     name="record-drift",
-    tags=["registry"],
     retries=3,
     retry_delay_seconds=BACK_OFF_S,
     retry_condition_fn=retry_if_transient,

@@ -12,7 +12,7 @@ from prefect.logging import get_run_logger
 from sql_ft.config import ModelConfig, RunConfig
 from sql_ft.records import Prediction, Sample, read_jsonl, write_jsonl
 from sql_ft.stage_cache import code_digest, mark_used, open_stage, stage_key
-from tasks.policies import BACK_OFF_S, cache_key_from_parameter, retry_if_transient
+from tasks.policies import BACK_OFF_S, GPU_TAGS, cache_key_from_parameter, retry_if_transient
 from tasks.progress import report_progress
 
 BASE, FEW_SHOT, CHAMPION, CANDIDATE = "base", "base_3shot", "champion", "candidate"
@@ -44,7 +44,6 @@ def evaluation_set_key(config: RunConfig, dataset: dict[str, Any]) -> str:
 
 @task(
     name="build-evaluation-set",
-    tags=["evaluate"],
     cache_key_fn=cache_key_from_parameter,
     persist_result=True,
     result_serializer="json",
@@ -82,7 +81,6 @@ def build_evaluation_set(
 
 @task(
     name="fetch-adapter",
-    tags=["registry"],
     retries=3,
     retry_delay_seconds=BACK_OFF_S,
     retry_condition_fn=retry_if_transient,
@@ -124,7 +122,7 @@ def fetch_adapter(config: RunConfig, alias_or_version: str) -> dict[str, Any] | 
 
 @task(
     name="generate",
-    tags=["gpu", "evaluate"],
+    tags=GPU_TAGS,
     retries=1,
     retry_delay_seconds=5,
     retry_condition_fn=retry_if_transient,
@@ -211,7 +209,7 @@ def answer_questions(
     return answers
 
 
-@task(name="score", tags=["evaluate"], timeout_seconds=4 * 3600)
+@task(name="score", timeout_seconds=4 * 3600)
 def score_predictions(
     config: RunConfig, evaluation_set: dict[str, Any], answers: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, str]:

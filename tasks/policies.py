@@ -1,4 +1,4 @@
-"""What tasks share: when to retry, and how a content key becomes a Prefect cache key."""
+"""What tasks share: tags, when to retry, how a content key becomes a Prefect cache key."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ from sql_ft.errors import (
     TrainingInterruptedError,
 )
 
+#: The one tag that tasks bear, for Prefect's limits by tag. A tag is looked up on the server
+#: before its task starts; on SQLite some of these requests meet a write of the server's own, are
+#: answered 503 and repeated after two seconds.
+GPU_TAGS = ("gpu",)
 #: Seconds to wait before each retry of a call to a registry, store or hub.
 BACK_OFF_S = [2.0, 8.0, 30.0]
 

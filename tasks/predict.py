@@ -8,13 +8,13 @@ from prefect import task
 
 from sql_ft.config import RunConfig
 from sql_ft.serving.batch import BatchResult
-from tasks.policies import retry_if_transient
+from tasks.policies import GPU_TAGS, retry_if_transient
 from tasks.progress import report_progress
 
 
 @task(
     name="predict",
-    tags=["gpu", "serve"],
+    tags=GPU_TAGS,
     retries=1,
     retry_delay_seconds=5,
     retry_condition_fn=retry_if_transient,

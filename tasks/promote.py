@@ -18,7 +18,6 @@ from tasks.policies import BACK_OFF_S, retry_if_transient
 
 @task(
     name="decide",
-    tags=["promote", "registry"],
     retries=3,
     retry_delay_seconds=BACK_OFF_S,
     retry_condition_fn=retry_if_transient,
@@ -140,7 +139,6 @@ def _with_tags(
 
 @task(
     name="promote",
-    tags=["promote", "registry"],
     retries=3,
     retry_delay_seconds=BACK_OFF_S,
     retry_condition_fn=retry_if_transient,

@@ -9,7 +9,7 @@ from sql_ft.config import RunConfig
 from sql_ft.errors import SqlFtError
 
 
-@task(name="prune", tags=["retention"], timeout_seconds=1800)
+@task(name="prune", timeout_seconds=1800)
 def prune_after_run(config: RunConfig) -> None:
     """Remove what the policy says; the outcome of the run does not depend on it.
 

@@ -47,7 +47,6 @@ def build_report(config: RunConfig, outcome: dict[str, Any]) -> ReportData:
 
 @task(
     name="report",
-    tags=["report"],
     retries=3,
     retry_delay_seconds=BACK_OFF_S,
     retry_condition_fn=retry_if_transient,

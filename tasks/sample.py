@@ -16,7 +16,6 @@ from tasks.policies import BACK_OFF_S, cache_key_from_parameter, retry_if_transi
 
 @task(
     name="resolve-base",
-    tags=["data"],
     retries=2,
     retry_delay_seconds=BACK_OFF_S[:2],
     retry_condition_fn=retry_if_transient,
@@ -65,7 +64,6 @@ def _held_out(config: RunConfig, hold_out: bool) -> dict[str, Any]:
 
 @task(
     name="sample",
-    tags=["data"],
     cache_key_fn=cache_key_from_parameter,
     persist_result=True,
     result_serializer="json",

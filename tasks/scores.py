@@ -14,7 +14,6 @@ from tasks.policies import BACK_OFF_S, retry_if_transient
 
 @task(
     name="record-scores",
-    tags=["registry"],
     retries=3,
     retry_delay_seconds=BACK_OFF_S,
     retry_condition_fn=retry_if_transient,

@@ -15,7 +15,7 @@ from tasks.evaluate import CANDIDATE
 from tasks.promote import refuse
 
 
-@task(name="check-served", tags=["promote", "registry"], timeout_seconds=1800)
+@task(name="check-served", timeout_seconds=1800)
 def check_served(
     config: RunConfig,
     dataset: dict[str, Any],
@@ -40,7 +40,7 @@ def check_served(
     return _with(Decision.from_dict(decision), check).to_dict()
 
 
-@task(name="check-champion", tags=["promote", "registry"], timeout_seconds=1800)
+@task(name="check-champion", timeout_seconds=1800)
 def check_champion(
     config: RunConfig,
     run_id: str,

@@ -23,7 +23,7 @@ from tasks.evaluate import (
     answer_questions,
     score_predictions,
 )
-from tasks.policies import retry_if_transient
+from tasks.policies import GPU_TAGS, retry_if_transient
 from tasks.stage_state import is_complete
 from tasks.train import train_adapter, training_key
 
@@ -56,7 +56,7 @@ def child_key(child: Child, base: dict[str, Any], dataset: dict[str, Any]) -> st
     )
 
 
-@task(name="answer-validation", tags=["gpu", "evaluate"], timeout_seconds=6 * 3600)
+@task(name="answer-validation", tags=GPU_TAGS, timeout_seconds=6 * 3600)
 def answer_validation(
     config: RunConfig,
     base: dict[str, Any],
@@ -70,7 +70,7 @@ def answer_validation(
         return answer_questions(config, base, questions, [(arm, adapter, (), base)])
 
 
-@task(name="sweep-child", tags=["sweep"], task_run_name="{label}")
+@task(name="sweep-child", task_run_name="{label}")
 def run_child(
     child: Child,
     label: str,

@@ -26,7 +26,6 @@ PAGE_FILE = "sweep/comparison.md"
 
 @task(
     name="publish-comparison",
-    tags=["report", "sweep"],
     retries=3,
     retry_delay_seconds=BACK_OFF_S,
     retry_condition_fn=retry_if_transient,

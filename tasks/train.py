@@ -10,7 +10,7 @@ from prefect.logging import get_run_logger
 
 from sql_ft.config import RunConfig
 from sql_ft.stage_cache import code_digest, open_stage, stage_key
-from tasks.policies import cache_key_from_parameter, retry_if_transient
+from tasks.policies import GPU_TAGS, cache_key_from_parameter, retry_if_transient
 from tasks.progress import report_progress
 
 
@@ -29,7 +29,7 @@ def training_key(config: RunConfig, base: dict[str, Any], dataset: dict[str, Any
 
 @task(
     name="train",
-    tags=["gpu", "train"],
+    tags=GPU_TAGS,
     cache_key_fn=cache_key_from_parameter,
     persist_result=True,
     result_serializer="json",

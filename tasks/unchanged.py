@@ -40,7 +40,6 @@ def inputs_key(config: RunConfig) -> str | None:
 
 @task(
     name="find-unchanged",
-    tags=["registry"],
     retries=3,
     retry_delay_seconds=BACK_OFF_S,
     retry_condition_fn=retry_if_transient,
@@ -60,7 +59,6 @@ def find_unchanged(config: RunConfig, key: str | None) -> str | None:
 
 @task(
     name="remember-inputs",
-    tags=["registry"],
     retries=3,
     retry_delay_seconds=BACK_OFF_S,
     retry_condition_fn=retry_if_transient,

@@ -29,7 +29,7 @@ from sql_ft.execution.schema import Column, ForeignKey, Schema, Table
 from sql_ft.records import ExecutionResult, ExecutionStatus, Sample, content_hash
 
 ITEMS_FILE, DATABASES_FILE, MANIFEST_FILE = "items.parquet", "databases.parquet", "manifest.json"
-FORMAT = 2
+FORMAT = 3
 """Layout of the folder; another one is not read."""
 
 _TEXT_COLUMNS = (
@@ -39,6 +39,7 @@ _TEXT_COLUMNS = (
     "context",
     "gold_source_sql",
     "gold_sql",
+    "canonical_key",
     "exclusion",
     "exclusion_detail",
 )
@@ -65,6 +66,7 @@ class EvaluationItem:
         mutants_killed: Of those, told apart by some database.
         survivors: Names of the others.
         notes: Translation passes that changed the gold.
+        canonical_key: `canonical.gold_key` of `gold_sql`; "" if it is not known.
     """
 
     sample: Sample
@@ -81,6 +83,7 @@ class EvaluationItem:
     mutants_killed: int = 0
     survivors: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    canonical_key: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -281,6 +284,7 @@ def _to_row(item: EvaluationItem, shared: SharedDatabases) -> dict[str, str]:
         "context": item.sample.context,
         "gold_source_sql": item.sample.gold_sql,
         "gold_sql": item.gold_sql,
+        "canonical_key": item.canonical_key,
         "exclusion": item.exclusion,
         "exclusion_detail": item.exclusion_detail,
     }
@@ -321,6 +325,7 @@ def _from_row(row: Mapping[str, Any], shared: SharedDatabases) -> EvaluationItem
         mutants_killed=nested["audit"]["mutants_killed"],
         survivors=tuple(nested["audit"]["survivors"]),
         notes=tuple(nested["audit"]["notes"]),
+        canonical_key=row["canonical_key"],
     )
 
 

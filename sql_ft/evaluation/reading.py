@@ -63,10 +63,17 @@ class Reader:
         schema = self._schemas.setdefault(schema, schema)
         return self._cached(text, _Same(schema))
 
-    def is_gold(self, reading: Reading, gold_sql: str, schema: Schema) -> bool:
-        """True if the reading is canonically this translated gold."""
+    def is_gold(self, reading: Reading, gold_sql: str, schema: Schema, key: str = "") -> bool:
+        """True if the reading is canonically this translated gold.
+
+        Args:
+            reading: The prediction.
+            gold_sql: The gold in DuckDB's dialect.
+            schema: Tables that both names are resolved in.
+            key: `canonical.gold_key` of the gold, if it is known.
+        """
         schema = self._schemas.setdefault(schema, schema)
-        return self._golds(gold_sql, _Same(schema)).has_key(reading.sql, reading.key)
+        return self._golds(gold_sql, _Same(schema), key).has_key(reading.sql, reading.key)
 
     def _read(self, text: str, same: _Same) -> Reading | SqlTranslationError:
         schema, dialect = same.schema, self._config.dialect
@@ -88,8 +95,8 @@ class Reader:
             return error
 
     @staticmethod
-    def _gold(gold_sql: str, same: _Same) -> CanonicalGold:
-        return CanonicalGold(gold_sql, same.schema)
+    def _gold(gold_sql: str, same: _Same, key: str) -> CanonicalGold:
+        return CanonicalGold(gold_sql, same.schema, key)
 
 
 class _Same:

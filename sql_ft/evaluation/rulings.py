@@ -91,7 +91,7 @@ def _rule_unexecuted(
             if isinstance(reading, SqlTranslationError):
                 status = ExecutionStatus(reading.status)
                 return Ruling(Outcome.ERROR, status, status.value, detail=reading.message)
-            same_query = reader.is_gold(reading, item.gold_sql, item.schema)
+            same_query = reader.is_gold(reading, item.gold_sql, item.schema, item.canonical_key)
     except RecursionError:
         # Nesting beyond the parser's depth is the prediction's doing, not the harness's.
         status = ExecutionStatus.SYNTAX

@@ -7,6 +7,7 @@ the keys differ and execution decides.
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 from sqlglot import exp
@@ -26,12 +27,13 @@ class CanonicalGold:
     Args:
         sql: `Translated.sql` of the gold.
         schema: Tables that its names are resolved in.
+        key: `gold_key` of them, if it is known; else it is found when it is asked for.
     """
 
-    def __init__(self, sql: str, schema: Schema) -> None:
+    def __init__(self, sql: str, schema: Schema, key: str = "") -> None:
         self.sql, self.schema = sql, schema
         self._texts = set(_TEXTS.findall(sql))
-        self._key: str | None = None
+        self._key = key
 
     def equals(self, sql: str, tree: exp.Expr) -> bool:
         """True if a translated prediction is this gold in another spelling.
@@ -54,23 +56,40 @@ class CanonicalGold:
         # Many predictions that are not the gold use other texts, which is quick to see.
         if set(_TEXTS.findall(sql)) != self._texts:
             return False
-        if self._key is None:
-            self._key = canonical_key(guard.parse_one(self.sql, "duckdb"), self.schema)
+        if not self._key:
+            self._key = gold_key(self.sql, self.schema)
         return (self._parsed_key(sql) if key is None else key) == self._key
 
     def _parsed_key(self, sql: str) -> str:
         try:
-            return canonical_key(guard.parse_one(sql, "duckdb"), self.schema)
+            return gold_key(sql, self.schema)
         except SqlTranslationError:
             return ""  # the prediction has been read already: its execution decides
 
 
+def gold_key(sql: str, schema: Schema) -> str:
+    """Digest of the canonical key of a translated text.
+
+    Args:
+        sql: `Translated.sql`.
+        schema: Tables that its names are resolved in.
+
+    Raises:
+        SqlTranslationError: The text cannot be parsed.
+    """
+    return _digest(canonical_key(guard.parse_one(sql, "duckdb"), schema))
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def translated_key(tree: exp.Expr, schema: Schema) -> str | None:
-    """Canonical key of a translated tree; None if only the parsed text has one.
+    """`gold_key` of a translated tree; None if only the parsed text has one.
 
     A pass may write a function by name that the parser gives a class of its own: then only
     two parsed trees compare.
     """
     if any(isinstance(node, exp.Anonymous) for node in nodes_of(tree)):
         return None
-    return canonical_key(tree, schema)
+    return _digest(canonical_key(tree, schema))

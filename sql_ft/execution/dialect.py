@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import re
 from collections.abc import Iterator
 from typing import Literal
@@ -141,15 +142,9 @@ def write_query(tree: exp.Expr) -> str:
 def quote_odd_names(sql: str, schema: Schema) -> str:
     """Quote names of the schema that no SQL parser reads unquoted (``2nd_leg``, ``a&b``)."""
     names = {n for t in schema.tables for n in (t.name, *(c.name for c in t.columns))}
-    odd = sorted((n for n in names if _is_odd(n)), key=lambda n: (-len(n), n))
-    if not odd:
+    pattern = _odd_names(frozenset(names))
+    if pattern is None:
         return sql
-    pattern = re.compile(
-        r"('(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\])|(?<![\w$.])("
-        + "|".join(re.escape(n) for n in odd)
-        + r")(?![\w$]|\.\d)",
-        re.IGNORECASE,
-    )
 
     def quote(match: re.Match[str]) -> str:
         name = match.group(2)
@@ -161,6 +156,20 @@ def quote_odd_names(sql: str, schema: Schema) -> str:
         return quote_name(name)
 
     return pattern.sub(quote, sql)
+
+
+@functools.lru_cache(maxsize=256)
+def _odd_names(names: frozenset[str]) -> re.Pattern[str] | None:
+    """Texts in quotes, or (second group) one of the names that is odd; None if none is."""
+    odd = sorted((n for n in names if _is_odd(n)), key=lambda n: (-len(n), n))
+    if not odd:
+        return None
+    return re.compile(
+        r"('(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\])|(?<![\w$.])("
+        + "|".join(re.escape(n) for n in odd)
+        + r")(?![\w$]|\.\d)",
+        re.IGNORECASE,
+    )
 
 
 def _is_odd(name: str) -> bool:

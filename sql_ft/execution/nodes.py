@@ -13,16 +13,22 @@ from sqlglot import exp
 
 Node = TypeVar("Node", bound=exp.Expr)
 
+# What most arguments are; an exact class is found faster than isinstance answers.
+_LEAVES = frozenset({str, bool, int, type(None)})
+
 
 def nodes_of(tree: exp.Expr) -> list[exp.Expr]:
     """All nodes, the root first."""
     nodes = [tree]
     for node in nodes:  # grows while it is read
         for value in node.args.values():
-            if isinstance(value, exp.Expr):
-                nodes.append(value)
-            elif isinstance(value, list):
+            kind = type(value)
+            if kind in _LEAVES:
+                continue
+            if kind is list:
                 nodes.extend([v for v in value if isinstance(v, exp.Expr)])
+            elif isinstance(value, exp.Expr):
+                nodes.append(value)
     return nodes
 
 

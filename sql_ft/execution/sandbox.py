@@ -21,8 +21,10 @@ __all__ = ["Job", "JobResult", "Limits", "Sandbox"]
 Progress = Callable[[int, int], None]
 
 UNITS_PER_WORKER = 4_000
-# A worker finds its next unit in the pipe when it has done one.
-UNITS_AHEAD = 4
+# A worker finds its next unit in the pipe when it has done one, also while the parent reads
+# a dozen answers that need no execution.
+UNITS_AHEAD = 16
+BYTES_AHEAD = 1 << 20
 LONE_ATTEMPTS = 3
 # A SIGKILL from outside is forgiven so often before the query that ran is suspected of it.
 KILLS_FORGIVEN = 2
@@ -171,7 +173,10 @@ class Sandbox:
         room = [
             w
             for w in self._pool
-            if len(w.units) < UNITS_AHEAD and not w.over and w.units_done < UNITS_PER_WORKER
+            if len(w.units) < UNITS_AHEAD
+            and len(w.outgoing) < BYTES_AHEAD
+            and not w.over
+            and w.units_done < UNITS_PER_WORKER
         ]
         may_start = len(self._pool) < self.workers
         if not (room or may_start) or not work.has_more:

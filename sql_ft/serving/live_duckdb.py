@@ -162,10 +162,9 @@ class DuckdbFile:
 def _connect(path: Path, name: str, memory_limit_mb: int) -> duckdb.DuckDBPyConnection:
     try:
         connection = duckdb.connect(
-            str(path),
-            read_only=True,
-            config={**engine_settings(f"{memory_limit_mb}MB"), "enable_external_access": False},
+            str(path), read_only=True, config=engine_settings(f"{memory_limit_mb}MB")
         )
+        connection.execute("SET enable_external_access = false")
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET lock_configuration = true")
     except duckdb.Error as error:

@@ -13,6 +13,7 @@ from sql_ft.evaluation.evalset import (
     evaluation_set_key,
     load_evaluation_set,
 )
+from sql_ft.execution.canonical import CanonicalGold
 from sql_ft.records import ExecutionStatus, Sample
 
 CONFIG = EvaluationConfig(workers=2, databases_per_sample=3)
@@ -82,6 +83,16 @@ def test_what_is_loaded_is_what_was_built(built):
     assert type(loaded.items[1].databases[0].rows["head"][0]) is tuple
 
 
+def test_what_gold_says_is_frozen_with_it(built, monkeypatch):
+    _, folder = built
+    item = load_evaluation_set(folder).items[0]
+    # A gold whose key is known is not parsed again for every arm and every run.
+    monkeypatch.setattr("sql_ft.execution.canonical.guard", None)
+    gold = CanonicalGold(item.gold_sql, item.schema, item.canonical_key)
+    assert gold.has_key("SELECT other", item.canonical_key)
+    assert not gold.has_key("SELECT other", "another key")
+
+
 def test_second_call_loads(built, monkeypatch):
     evaluation_set, folder = built
     monkeypatch.setattr("sql_ft.evaluation.evalset.Sandbox", None)  # building would fail
@@ -110,6 +121,7 @@ def test_hash_covers_every_field(built):
     item = evaluation_set.entries[0]
     changes = {
         "gold_sql": "SELECT 1",
+        "canonical_key": "x",
         "exclusion": "x",
         "ordered": not item.ordered,
         "databases": item.databases[:1],

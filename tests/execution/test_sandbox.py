@@ -12,7 +12,7 @@ from sql_ft.errors import SandboxError
 from sql_ft.execution import process
 from sql_ft.execution import worker as worker_side
 from sql_ft.execution.databases import Database
-from sql_ft.execution.sandbox import Job, Limits, Sandbox
+from sql_ft.execution.sandbox import UNITS_AHEAD, Job, Limits, Sandbox
 from sql_ft.execution.schema import parse_schema
 from sql_ft.records import ExecutionStatus
 
@@ -100,13 +100,13 @@ def test_jobs_are_drawn_while_others_run_and_may_be_followed_by_more():
     drawn, seen = [], []
 
     def jobs():
-        for number in range(30):
+        for number in range(120):
             drawn.append(number)
             yield Job(str(number), SCHEMA, DATABASES[:1], {"q": GOLD})
 
     def take(result):
         # At most the workers' own and the one being drawn are ahead of what has ended.
-        assert len(drawn) <= len(seen) + 2 * 4 + 2
+        assert len(drawn) <= len(seen) + 2 * UNITS_AHEAD + 2
         seen.append(result.id)
         if result.id == "3":
             return Job("3, continued", SCHEMA, DATABASES[1:], {"q": GOLD})
@@ -114,7 +114,7 @@ def test_jobs_are_drawn_while_others_run_and_may_be_followed_by_more():
 
     with Sandbox(LIMITS, workers=2) as opened:
         opened.run_each(jobs(), take)
-    assert sorted(seen) == sorted([*map(str, range(30)), "3, continued"])
+    assert sorted(seen) == sorted([*map(str, range(120)), "3, continued"])
 
 
 def test_a_shared_database_is_the_same_for_all_its_queries():
@@ -265,7 +265,6 @@ def test_a_worker_has_its_memory_for_queries_whatever_the_number_of_cores():
     ("fired", "status"), [(True, ExecutionStatus.TIMEOUT), (False, ExecutionStatus.RUNTIME_ERROR)]
 )
 def test_whatever_a_late_query_raises_it_was_late(fired, status, monkeypatch):
-    # An endless join was twice reported as an error; RuntimeError alone escaped the clock.
     class Engine:
         def extract_statements(self, sql):
             session.watchdog.fired = fired
@@ -273,6 +272,20 @@ def test_whatever_a_late_query_raises_it_was_late(fired, status, monkeypatch):
 
     monkeypatch.setattr(worker_side, "limit_cpu", lambda seconds: None)
     session = object.__new__(worker_side.Session)
-    session.timeout_s, session.connection = 1.0, Engine()
+    session.timeout_s, session.connection, session.queries = 1.0, Engine(), {}
     session.watchdog = worker_side.Watchdog(session.connection, 1.0)
     assert session.run_query("SELECT 1")["s"] == status
+
+
+def test_a_full_memory_is_memory_and_no_failed_write():
+    # With a folder for temporary files, full memory was an "IO Error: Could not write file",
+    # which counted as the query's own error.
+    tables = ", ".join(f"t AS t{i}" for i in range(40))
+    limits = Limits(query_timeout_s=20.0, memory_limit_mb=512)
+    with Sandbox(limits, workers=1) as opened:
+        (result,) = opened.run(
+            [Job("j", SCHEMA, DATABASES[:1], {"q": f"SELECT SUM(t0.a) FROM {tables}"})]
+        )
+    (found,) = result.results["q"]
+    assert found.status == ExecutionStatus.MEMORY
+    assert "Out of Memory" in found.error
