@@ -11,8 +11,6 @@ from typing import Any
 from sql_ft.errors import SqlFtError
 from sql_ft.hardware import THREADING
 
-_POPEN = subprocess.Popen
-
 
 def configure_process(verbose: bool = False) -> None:
     """Make a command-line process quiet about everything but the chain itself.
@@ -94,7 +92,7 @@ def shield_temporary_server() -> None:
     def start_detached(self: SubprocessASGIServer) -> subprocess.Popen[Any]:
         # The method takes no options: lend it another Popen for this one call.
         popen = subprocess.Popen
-        subprocess.Popen = _popen_detached  # type: ignore[misc,assignment]
+        subprocess.Popen = _DetachedServer  # type: ignore[misc]
         try:
             return start(self)
         finally:
@@ -103,7 +101,12 @@ def shield_temporary_server() -> None:
     SubprocessASGIServer._run_uvicorn_command = start_detached  # type: ignore[method-assign]
 
 
-def _popen_detached(args: list[str], **options: Any) -> subprocess.Popen[Any]:
-    module = args.index("uvicorn")
-    command = [*args[:module], "flows.temporary_server", str(os.getpid()), *args[module + 1 :]]
-    return _POPEN(command, start_new_session=True, **options)
+class _DetachedServer(subprocess.Popen[Any]):
+    """The server's process detached; any other that a thread starts meanwhile as it would be."""
+
+    def __init__(self, args: Any, *rest: Any, **options: Any) -> None:
+        if isinstance(args, list) and "uvicorn" in args:
+            at = args.index("uvicorn")
+            args = [*args[:at], "flows.temporary_server", str(os.getpid()), *args[at + 1 :]]
+            options["start_new_session"] = True
+        super().__init__(args, *rest, **options)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 from sql_ft.config import RunConfig
 from sql_ft.errors import SqlFtError
@@ -44,13 +45,27 @@ def temporary_server_ahead() -> Iterator[None]:
 def prepare_ahead(config: RunConfig) -> None:
     """Import what the stages import, and open the store if it is a local file.
 
+    A local base is hashed in a thread of its own. Where there are cores for it, the
+    training process and the one that loads the version back start now and import meanwhile.
     Errors are left to the stage that meets them again, where they are recorded.
     """
+    from sql_ft.base_model import hash_base_ahead
+    from sql_ft.hardware import has_cores_to_spare
     from sql_ft.model_libraries import import_ahead
+    from sql_ft.tracking import fresh_process
     from sql_ft.tracking.store import is_local_file, prepare_store
+    from sql_ft.training import trainer
 
+    base = Path(config.model.name_or_path).expanduser()
+    if base.is_dir():
+        hash_base_ahead(base)
+    spare = has_cores_to_spare()
+    if spare:
+        trainer.start_ahead(config)
     uri = config.resolved_tracking_uri
     if is_local_file(uri):
         with contextlib.suppress(SqlFtError):
-            prepare_store(uri, config.state_path)
+            store = prepare_store(uri, config.state_path)
+            if spare:
+                fresh_process.start_ahead(store)
     import_ahead()

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
-import hashlib
 import logging
 import warnings
 from collections.abc import Iterator
@@ -21,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sql_ft.config import ModelConfig
 from sql_ft.data import chat
 from sql_ft.errors import ModelError
+from sql_ft.folder_hash import hash_ahead, hash_folder
 from sql_ft.model_libraries import import_bitsandbytes, quiet_bitsandbytes
 
 if TYPE_CHECKING:
@@ -68,12 +67,12 @@ def resolve_model(config: ModelConfig) -> ResolvedModel:
     name = config.name_or_path
     if name.startswith(BUNDLED_PREFIX):
         folder = _bundled_folder(name)
-        return ResolvedModel(str(folder), _folder_revision(folder), True, name)
+        return ResolvedModel(str(folder), hash_folder(folder, MODEL_FILES), True, name)
     path = Path(name).expanduser()
     if path.exists() or _looks_like_path(name):
         folder = path.resolve()
         _require_model_files(folder)
-        return ResolvedModel(str(folder), _folder_revision(folder), True, folder.name)
+        return ResolvedModel(str(folder), hash_folder(folder, MODEL_FILES), True, folder.name)
     folder = _hub_snapshot(name, config.revision)
     _require_model_files(folder)
     return ResolvedModel(str(folder), folder.name, False, name)
@@ -312,22 +311,9 @@ def _require_model_files(folder: Path) -> None:
         )
 
 
-def _folder_revision(folder: Path) -> str:
-    """SHA-256 over names and bytes of the model's files, remembered while they are unchanged."""
-    files = sorted({file for pattern in MODEL_FILES for file in folder.glob(pattern)})
-    signature = tuple((f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files)
-    return _hash_files(folder, signature)
-
-
-@functools.lru_cache(maxsize=16)
-def _hash_files(folder: Path, signature: tuple[tuple[str, int, int], ...]) -> str:
-    digest = hashlib.sha256()
-    for name, size, _ in signature:
-        digest.update(f"{name}\0{size}\0".encode())
-        with (folder / name).open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
+def hash_base_ahead(folder: Path) -> None:
+    """Begin to hash a base model's folder, for whoever asks for its revision later."""
+    hash_ahead(folder.resolve(), MODEL_FILES)
 
 
 def _hub_snapshot(name: str, revision: str) -> Path:

@@ -18,6 +18,9 @@ from pathlib import Path
 #: at the next one: 25,000 page faults a step of two passes, none with one arena.
 THREADING = {"GOMP_SPINCOUNT": "1000", "MALLOC_ARENA_MAX": "1"}
 
+# A run's own process, Prefect's server, and two processes that import ahead.
+_CORES_TO_SPARE = 4
+
 
 def pick_threads() -> int:
     """Return the CPU threads to use: ``OMP_NUM_THREADS``, else the physical cores we may use."""
@@ -28,6 +31,11 @@ def pick_threads() -> int:
         return int(asked)
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, min(psutil.cpu_count(logical=False) or 1, allowed or 1))
+
+
+def has_cores_to_spare() -> bool:
+    """Whether processes may start before they are needed without slowing what runs now."""
+    return pick_threads() >= _CORES_TO_SPARE
 
 
 def peak_memory_bytes(device: str) -> int:

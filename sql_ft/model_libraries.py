@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import Any
 
@@ -32,7 +33,13 @@ def import_ahead() -> None:
     """Import what loading a base with an adapter imports, while there is time for it."""
     import_bitsandbytes()
     import peft  # noqa: F401
+    import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: F401
+
+    if torch.cuda.is_available():
+        # Its kernels bring Triton's compiler along.
+        with contextlib.suppress(ImportError):
+            from liger_kernel.transformers import monkey_patch  # noqa: F401
 
 
 def quiet_bitsandbytes() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 from prefect import task
@@ -22,9 +23,12 @@ from tasks.policies import BACK_OFF_S, cache_key_from_parameter, retry_if_transi
 )
 def resolve_base(config: RunConfig) -> dict[str, Any]:
     """Find the base model and pin its revision, before anything expensive starts."""
-    from sql_ft.base_model import resolve_model
+    from sql_ft.base_model import hash_base_ahead, resolve_model
 
     resolved = resolve_model(config.model)
+    if not resolved.is_local:
+        # Registering wants the hash of a hub's snapshot too.
+        hash_base_ahead(Path(resolved.path_or_id))
     get_run_logger().info("base model %s at %s", resolved.label, resolved.revision[:12])
     return {"label": resolved.label, "revision": resolved.revision}
 

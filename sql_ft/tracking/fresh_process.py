@@ -18,6 +18,7 @@ from typing import Any
 
 from sql_ft.closing import Closing
 from sql_ft.errors import ModelError
+from sql_ft.folder_hash import known_hashes
 from sql_ft.hardware import THREADING
 from sql_ft.tracking.model_package import Base
 from sql_ft.tracking.store import Store
@@ -100,7 +101,13 @@ class FreshProcess(Closing):
         timeout_s: float = _TIMEOUT_S,
     ) -> FreshAnswers:
         """Load a model and ask it; see `answer_in_fresh_process`."""
-        request = {"uri": uri, "rows": [dict(row) for row in rows], "completions": completions}
+        request = {
+            "uri": uri,
+            "rows": [dict(row) for row in rows],
+            "completions": completions,
+            # A base that has been read here, and has not changed, is not read again.
+            "environment": known_hashes(),
+        }
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(request) + "\n")
@@ -211,6 +218,15 @@ def verify_loads(store: Store, model_id: str, adapter_hash: str, base: Base, *, 
 
 _kept: dict[tuple[str, str], FreshProcess] = {}
 _kept_lock = threading.Lock()
+# In place of an adapter's hash, of a process that has not been asked yet.
+_UNASKED = ""
+
+
+def start_ahead(store: Store) -> None:
+    """Start the process that `kept_process` will be asked for, whichever the version."""
+    with _kept_lock:
+        if not _kept:
+            _kept[store.tracking_uri, _UNASKED] = FreshProcess(store)
 
 
 def kept_process(store: Store, adapter_hash: str) -> FreshProcess:
@@ -222,6 +238,12 @@ def kept_process(store: Store, adapter_hash: str) -> FreshProcess:
     """
     key = (store.tracking_uri, adapter_hash)
     with _kept_lock:
+        unasked = _kept.pop((store.tracking_uri, _UNASKED), None)
+        if unasked is not None:
+            if key in _kept or not unasked.alive:
+                unasked.close()
+            else:
+                _kept[key] = unasked
         for other in [k for k in _kept if k != key or not _kept[k].alive]:
             _kept.pop(other).close()
         if key not in _kept:

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 _LIBRARIES = ("mlflow.pyfunc", "pandas", "torch", "transformers.models.auto.modeling_auto")
+# Without a GPU bitsandbytes is imported in a cheaper way, which belongs to the version.
+_GPU_LIBRARIES = ("bitsandbytes", "peft", "liger_kernel.transformers.monkey_patch")
 
 
 def main() -> None:
@@ -37,7 +39,14 @@ def import_ahead() -> None:
 
     Libraries only: `sql_ft` comes with the version.
     """
-    for name in _LIBRARIES:
+    _import(_LIBRARIES)
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        _import(_GPU_LIBRARIES)
+
+
+def _import(names: tuple[str, ...]) -> None:
+    for name in names:
         # What is missing here is for the version to report, if it needs it.
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
@@ -45,10 +54,11 @@ def import_ahead() -> None:
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Load and ask: ``{"uri": …, "rows": [{"context": …, "question": …}],
-    "completions": bool}``. Nothing of the model is kept afterwards."""
+    "completions": bool, "environment": {…}}``. Nothing of the model is kept afterwards."""
     import mlflow.pyfunc
     import pandas as pd
 
+    os.environ.update(request.get("environment", {}))
     model = mlflow.pyfunc.load_model(request["uri"])
     answers: list[str] = []
     if request["rows"]:

@@ -27,14 +27,22 @@ from sql_ft.training.metrics_sink import NullSink
 def main(arguments: list[str] | None = None) -> int:
     """Train and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m sql_ft.training", description=__doc__)
-    parser.add_argument("--config", type=Path, required=True, help="RunConfig as JSON")
-    parser.add_argument("--train-path", type=Path, required=True, help="JSON lines of Sample")
-    parser.add_argument("--out-dir", type=Path, required=True)
+    parser.add_argument("--config", type=Path, help="RunConfig as JSON")
+    parser.add_argument("--train-path", type=Path, help="JSON lines of Sample")
+    parser.add_argument("--out-dir", type=Path)
+    parser.add_argument("--stand-by", action="store_true", help="wait for the others on stdin")
     parser.add_argument("--parent-pid", type=int, default=0, help="end when this process ends")
     parser.add_argument("--launched", action="store_true", help="one of several processes")
     options = parser.parse_args(arguments)
     if options.parent_pid:
         die_with_parent(options.parent_pid)
+    if options.stand_by:
+        from sql_ft.training.standby import wait_for_order
+
+        order = wait_for_order()
+        return 0 if order is None else main(order)
+    if not (options.config and options.train_path and options.out_dir):
+        parser.error("--config, --train-path and --out-dir are needed")
 
     # Libraries print to standard output; only events may reach the parent's pipe.
     events = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")

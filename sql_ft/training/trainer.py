@@ -13,7 +13,6 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +26,7 @@ from sql_ft.records import Progress
 from sql_ft.training.events import rebuild_error
 from sql_ft.training.metrics_sink import MetricSink
 from sql_ft.training.result import TrainResult
+from sql_ft.training.standby import stand_by, start_child
 
 logger = logging.getLogger(__name__)
 
@@ -67,16 +67,15 @@ def train_adapter(
     config_path = out_dir / CONFIG_FILE
     config_path.write_text(config.model_dump_json(indent=1), encoding="utf-8")
     log_path = out_dir / LOG_FILE
-    with log_path.open("w", encoding="utf-8") as log:
-        process = subprocess.Popen(
-            _command(config_path, train_path, out_dir),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            env=_child_environment(several=config.train.may_spread),
-            text=True,
-            encoding="utf-8",
-        )
+    process = start_child(
+        [
+            *("--config", str(config_path)),
+            *("--train-path", str(train_path)),
+            *("--out-dir", str(out_dir)),
+        ],
+        _child_environment(several=config.train.may_spread),
+        log_path,
+    )
     assert process.stdout is not None
     hung = threading.Event()
     with _ended(process), _killed_if_hung(process, config.train.timeout_s, hung):
@@ -98,14 +97,9 @@ def train_adapter(
     raise TrainingError(f"the training process ended with code {code}: {_log_tail(log_path)}")
 
 
-def _command(config_path: Path, train_path: Path, out_dir: Path) -> list[str]:
-    return [
-        *(sys.executable, "-m", "sql_ft.training"),
-        *("--config", str(config_path)),
-        *("--train-path", str(train_path)),
-        *("--out-dir", str(out_dir)),
-        *("--parent-pid", str(os.getpid())),
-    ]
+def start_ahead(config: RunConfig) -> None:
+    """Start the process that `train_adapter` will be asked for; it imports meanwhile."""
+    stand_by(_child_environment(several=config.train.may_spread))
 
 
 def _relay(

@@ -16,7 +16,7 @@ from small_training import MemorySink, small_config
 from tiny_model import make_tiny_tokenizer
 
 from sql_ft.errors import ConfigError, ModelError, TrainingError, TrainingInterruptedError
-from sql_ft.training import trainer
+from sql_ft.training import standby, trainer
 from sql_ft.training.events import EventWriter, rebuild_error
 from sql_ft.training.result import TrainResult
 from sql_ft.training.trainer import train_adapter
@@ -217,7 +217,7 @@ def _fake_training(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, body: str) -
         "say = lambda event: print(json.dumps(event), flush=True)\n"
         f"{body}\n"
     )
-    monkeypatch.setattr(trainer, "_command", lambda *paths: [sys.executable, "-c", script])
+    monkeypatch.setattr(standby, "_COMMAND", (sys.executable, "-c", script))
     return lambda: int(pid_file.read_text())
 
 
