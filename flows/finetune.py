@@ -113,7 +113,7 @@ def finetune(
         adapter = train_adapter.with_options(
             refresh_cache=not is_complete(config, "training", key),
             timeout_seconds=config.train.timeout_s + 600,
-        )(config, dataset, run.run_id, cache_key=key)
+        )(config, dataset, run.run_id, cache_key=key, register_next=True)
         clock.lap("train")
 
         version = register_adapter(config, run.run_id, base, dataset, evaluation_set, adapter)

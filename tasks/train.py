@@ -39,9 +39,18 @@ def training_key(config: RunConfig, base: dict[str, Any], dataset: dict[str, Any
     retry_condition_fn=retry_if_transient,
 )
 def train_adapter(
-    config: RunConfig, dataset: dict[str, Any], run_id: str, cache_key: str
+    config: RunConfig,
+    dataset: dict[str, Any],
+    run_id: str,
+    cache_key: str,
+    register_next: bool = False,
 ) -> dict[str, Any]:
-    """QLoRA-train in a child process; an interrupted training continues from its checkpoint."""
+    """QLoRA-train in a child process; an interrupted training continues from its checkpoint.
+
+    With `register_next` the process that will load the version back starts beside it: of the
+    two cores of a small machine one is idle while the training process imports.
+    """
+    from sql_ft.tracking.fresh_process import start_ahead
     from sql_ft.tracking.runs import attach_run
     from sql_ft.tracking.store import prepare_store
     from sql_ft.training.trainer import train_adapter as train
@@ -52,6 +61,8 @@ def train_adapter(
         if (done := stage.result) is not None and Path(done["adapter_dir"]).is_dir():
             logger.info("adapter %s is already trained", done["adapter_hash"][:12])
             return done
+        if register_next:
+            start_ahead(store)
         with (
             attach_run(store, run_id) as sink,
             report_progress("training", "steps") as progress,
