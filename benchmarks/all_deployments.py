@@ -3,8 +3,10 @@
     python benchmarks/all_deployments.py [--postgresql] [--out result.json]
 
 `sql-ft up`; `prefect deployment run FLOW/NAME --watch` for each deployment with the small
-configuration of `tests/tiny_run.py`, weekly first; `sql-ft status`; `sql-ft down`. What a flow
-takes beside the configuration stays as deployed, except what would take minutes: --param.
+configuration of `tests/tiny_run.py`, weekly first and once more at the end, when nothing is new;
+`sql-ft status`; `sql-ft down`. What a flow takes beside the configuration stays as deployed,
+except what would take minutes and the files of batch-predict: --param. Shown beside how each
+ended: the registry's versions and aliases after it. With --out, the file keeps one entry a backend.
 """
 
 from __future__ import annotations
@@ -29,6 +31,10 @@ from deployed_stack import ROOT, DeployedStack
 from private_postgres import PrivatePostgres, missing
 from tiny_run import run_settings, write_inputs
 
+from sql_ft.tracking.store import prepare_store
+from sql_ft.tracking.versions import list_versions
+
+MODEL = "all"
 #: Beside `config`, by deployment: small enough for a minute.
 SMALL: dict[str, dict[str, object]] = {
     "evaluate-champion": {"fresh": {"rows": 8, "min_rows": 4, "confidence": 0.99}},
@@ -47,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.postgresql and (reason := missing()):
         sys.exit(reason)
     content = yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text(encoding="utf-8"))
+    backend = "postgresql" if options.postgresql else "sqlite"
     rows = []
     with contextlib.ExitStack() as held:
         folder = Path(held.enter_context(tempfile.TemporaryDirectory()))
@@ -59,11 +66,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         base, data = write_inputs(folder)
         stack = held.enter_context(DeployedStack(folder / "state", *urls))
-        for deployment in content["deployments"]:
+        answers = folder / "answers.jsonl"
+        files = {"input_file": str(data), "output_file": str(answers)}
+        by_deployment = {**SMALL, "batch-predict": files}
+        deployments = content["deployments"]
+        for deployment in [*deployments, deployments[0]]:
             name = deployment["name"]
             flow = Path(deployment["entrypoint"].partition(":")[0]).stem
-            config = run_settings(base, data, stack.state_dir, "all") | SECTIONS.get(name, {})
-            parameters = {"config": config, **SMALL.get(name, {})}
+            config = run_settings(base, data, stack.state_dir, MODEL) | SECTIONS.get(name, {})
+            parameters = {"config": config, **by_deployment.get(name, {})}
             command = ["prefect", "deployment", "run", f"{flow}/{name}", "--watch"]
             for key, value in parameters.items():
                 command += ["--param", f"{key}={json.dumps(value)}"]
@@ -74,22 +85,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "deployment": f"{flow}/{name}",
                 "exit": done.returncode,
                 "seconds": round(time.monotonic() - began, 1),
+                "versions": registered(stack, folder / "checks"),
                 "said": (last or done.stderr.splitlines() or ["nothing"])[-1].strip()[:200],
             }
             rows.append(row)
             print(json.dumps(row), flush=True)
-        status = stack.call("flows.cli", "status", "--set", "tracking.registered_model_name=all")
-    print(status.stdout)
+        expected = len(data.read_text(encoding="utf-8").splitlines())
+        answered = len(answers.read_text(encoding="utf-8").splitlines()) if answers.exists() else 0
+        status = stack.call(
+            "flows.cli", "status", "--set", f"tracking.registered_model_name={MODEL}"
+        )
+    print(status.stdout, f"{answered} of {expected} rows answered", sep="")
     table = Table(title="every deployment on one stack")
-    for column in ("deployment", "exit", "seconds", "said"):
+    for column in ("deployment", "exit", "seconds", "versions", "said"):
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*map(str, row.values()))
     Console().print(table)
     if options.out:
-        result = {"load_average": [round(v, 1) for v in os.getloadavg()], "deployments": rows}
-        options.out.write_text(json.dumps(result, indent=1) + "\n")
-    return int(status.returncode != 0 or any(row["exit"] for row in rows))
+        kept = json.loads(options.out.read_text()) if options.out.exists() else {}
+        kept[backend] = {
+            "load_average": [round(v, 1) for v in os.getloadavg()],
+            "rows_answered": f"{answered} of {expected}",
+            "deployments": rows,
+        }
+        options.out.write_text(json.dumps(kept, indent=1) + "\n")
+    failed = status.returncode != 0 or any(row["exit"] for row in rows)
+    return int(failed or answered != expected or not rows[-1]["versions"])
+
+
+def registered(stack: DeployedStack, folder: Path) -> str:
+    """Every version with its aliases, newest first, as the registry's server shows them."""
+    store = prepare_store(stack.mlflow_url, folder)
+    found = list_versions(store, MODEL)
+    return ", ".join(f"v{v.version} {'/'.join(sorted(v.aliases))}".strip() for v in found)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,10 @@
 """SIGKILL at random moments over the whole deployed flow; what becomes of the run?
 
-    python benchmarks/killed_runs.py [--kills 50] [--out result.json] [--folder FOLDER]
+    python benchmarks/killed_runs.py [--kills 50] [--minutes N] [--out result.json]
+
+With --out, every round is written as it ends, and the same command goes on where the file stops:
+on a fresh stack, with two undisturbed runs, until the file has so many kills or the minutes are
+over.
 
 A stack of its own (`sql-ft up`: Prefect server, MLflow server, process worker) runs
 `finetune/weekly` with a configuration of seconds: a random base of 0.2M parameters, 32 rows
@@ -28,6 +32,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 from rich.console import Console
@@ -58,27 +63,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--victims", nargs="*", default=list(VICTIMS), choices=VICTIMS)
-    parser.add_argument("--out", type=Path, help="JSON, written after every round")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="no round after that")
+    parser.add_argument("--out", type=Path, help="JSON, read first, written after every round")
     parser.add_argument("--folder", type=Path, help="kept; default: a temporary one")
     parser.add_argument("--prefect-database", default="")
     parser.add_argument("--mlflow-database", default="")
     options = parser.parse_args(arguments)
-    chance = random.Random(options.seed)
+    before = json.loads(options.out.read_text()) if options.out and options.out.exists() else {}
+    stop_at = time.monotonic() + 60 * options.minutes
     with tempfile.TemporaryDirectory() as temporary:
         folder = (options.folder or Path(temporary)).resolve()
         databases = (options.prefect_database, options.mlflow_database)
         with DeployedStack(folder / "state", *databases) as stack:
-            rounds = Rounds(stack, folder, chance)
-            for _ in range(2):
-                rounds.play(NOTHING)
-            while rounds.kills < options.kills:
-                rounds.play(options.victims[rounds.kills % len(options.victims)])
+            rounds = Rounds(stack, folder, options.seed, before)
+
+            def write() -> None:
                 if options.out:
                     options.out.write_text(json.dumps(rounds.result(), indent=1) + "\n")
-            rounds.check_final_states()
+
+            try:
+                for _ in range(2):
+                    rounds.play(NOTHING)
+                while rounds.kills < options.kills and time.monotonic() < stop_at:
+                    rounds.play(options.victims[rounds.kills % len(options.victims)])
+                    write()
+                rounds.check_final_states()
+            except Exception as error:
+                # A round that cannot be played is a finding, and the next call goes on.
+                rounds.problems.append(f"after round {rounds.number}: {error!r}"[:600])
+                raise
+            finally:
+                write()
         result = rounds.result()
-    if options.out:
-        options.out.write_text(json.dumps(result, indent=1) + "\n")
     show(result)
     return int(bool(result["problems"]))
 
@@ -86,11 +102,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 class Rounds:
     """Plays rounds on one stack and remembers how each ended."""
 
-    def __init__(self, stack: DeployedStack, folder: Path, chance: random.Random) -> None:
-        self.stack, self.folder, self.chance = stack, folder, chance
+    def __init__(
+        self, stack: DeployedStack, folder: Path, seed: int, before: dict[str, Any]
+    ) -> None:
+        self.stack, self.folder = stack, folder
         self.base, self.rows = write_inputs(folder)
-        self.rounds: list[dict[str, object]] = []
-        self.problems: list[str] = []
+        self.rounds: list[dict[str, Any]] = list(before.get("rounds", []))
+        self.problems: list[str] = list(before.get("problems", []))
+        self.loads: list[float] = list(before.get("loads", []))
+        self.chance = random.Random(f"{seed} {len(self.rounds)}")
+        #: Even, so that the first round here is odd and trains for a model of its own.
+        self.number = -(-max((r["round"] for r in self.rounds), default=0) // 2) * 2
         self.final: dict[str, tuple[str, int]] = {}
         self.undisturbed_s: list[float] = []
         self.training_s = 5.0
@@ -102,7 +124,7 @@ class Rounds:
 
     def play(self, victim: str) -> None:
         """One round: start a run, kill, wait for the end, check."""
-        number = len(self.rounds) + 1
+        self.number = number = self.number + 1
         name = f"killed-{(number + 1) // 2}"
         settings = run_settings(self.base, self.rows, self.stack.state_dir, name)
         settings["train"] = {**settings["train"], "seed": number, "save_steps": SAVE_STEPS}
@@ -130,7 +152,8 @@ class Rounds:
         self.final[run_id] = (first_end, self.stack.read_run(run_id)["run_count"])
         if victim == NOTHING:
             self.undisturbed_s.append(seconds)
-        entry: dict[str, object] = {
+        self.loads.append(round(os.getloadavg()[1], 1))
+        entry: dict[str, Any] = {
             "round": number,
             "killed": victim,
             "stage": stage,
@@ -234,8 +257,8 @@ class Rounds:
         """Everything, as data."""
         return {
             "kills": self.kills,
-            "undisturbed_s": [round(s, 1) for s in self.undisturbed_s],
-            "load_average": [round(value, 1) for value in os.getloadavg()],
+            "undisturbed_s": [r["seconds"] for r in self.rounds if r["killed"] == NOTHING],
+            "loads": self.loads,
             "problems": self.problems,
             "rounds": self.rounds,
         }

@@ -65,8 +65,7 @@ def ask(
 ) -> None:
     """Ask a question; print the SQL, its result and the time it took."""
     settings = load_config(config, set_ or ())
-    if base and version is not None:
-        raise ConfigError("--base and --version", expected="one of them")
+    check_one_answerer(base=base, version=version)
     from flows.logging_setup import configure_process
 
     configure_process(verbose)
@@ -87,6 +86,16 @@ def ask(
                 tracer.flush()
     if not answered:
         raise typer.Exit(1)
+
+
+def check_one_answerer(*, base: bool, version: int | None) -> None:
+    """Refuse both, before a model or a database is opened.
+
+    Raises:
+        ConfigError: Both are given.
+    """
+    if base and version is not None:
+        raise ConfigError("--base and --version", expected="one of them")
 
 
 def load_predictor(

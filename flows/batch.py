@@ -6,11 +6,12 @@ import dataclasses
 from pathlib import Path
 from typing import Annotated, Any
 
-from prefect import flow
+from prefect import State, flow
 from prefect.logging import get_run_logger
 from pydantic import Field
 
 from flows.parameters import Overrides
+from flows.repetition import begin_run
 from sql_ft.config import RunConfig, override_config
 from tasks.predict import predict_file
 
@@ -24,7 +25,7 @@ def batch_predict(
     version: Annotated[
         str, Field(min_length=1, description="alias or number of the version that answers")
     ] = "champion",
-) -> dict[str, Any]:
+) -> dict[str, Any] | State[Any]:
     """Answer every question of a file.
 
     Args:
@@ -37,6 +38,8 @@ def batch_predict(
     Returns:
         `serving.batch.BatchResult` as a dictionary.
     """
+    if (ended := begin_run()) is not None:
+        return ended
     config = override_config(config, overrides)
     result = predict_file(config, version, Path(input_file), Path(output_file))
     get_run_logger().info(

@@ -11,12 +11,13 @@ from typing import Any
 from prefect import State
 from prefect.states import Completed
 
+from flows.comparison import score_and_compare
 from sql_ft.config import RunConfig
 from sql_ft.config_questions import FreshConfig
 from sql_ft.tracking.runs import start_run
 from sql_ft.tracking.store import prepare_store
 from tasks.arms import generate_answers
-from tasks.comparison import compare_arms, publish_comparison
+from tasks.comparison import publish_comparison
 from tasks.drift import (
     announce_drift,
     drift_figures,
@@ -32,7 +33,6 @@ from tasks.evaluate import (
     build_evaluation_set,
     evaluation_set_key,
     fetch_adapter,
-    score_predictions,
     with_base,
 )
 from tasks.sample import resolve_base
@@ -80,18 +80,16 @@ def check_drift(config: RunConfig, fresh: FreshConfig) -> dict[str, Any] | State
         answers = generate_answers(
             config, base, questions, {CHAMPION: champion}, with_base=True, dataset=None
         )
-        verdicts = score_predictions(config, evaluation_set, answers)
-        outcome: dict[str, Any] = {
-            "run_id": run.run_id,
-            "base": base,
-            "questions": questions,
-            "evaluation_set": evaluation_set,
-            "adapters": {CHAMPION: champion},
-            "answers": answers,
-            "verdicts": verdicts,
-            "compared": compare_arms(config, questions, evaluation_set, answers, verdicts),
-            "drift": find_drift(config, fresh, champion, verdicts),
-        }
+        outcome = score_and_compare(
+            config,
+            run.run_id,
+            base,
+            questions,
+            evaluation_set,
+            {CHAMPION: champion},
+            answers,
+        )
+        outcome["drift"] = find_drift(config, fresh, champion, outcome["verdicts"])
         facts = drift_rows(outcome) if outcome["drift"] is not None else []
         outcome["facts"] = dict(facts)
         outcome["report"] = publish_comparison(config, run.run_id, outcome)

@@ -12,8 +12,10 @@ from prefect import State, flow
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
+from flows.comparison import score_and_compare
 from flows.drift_check import check_drift
 from flows.parameters import Overrides, run_config
+from flows.repetition import begin_run
 from sql_ft.config import RunConfig, override_config
 from sql_ft.config_questions import AgentConfig, BenchmarkConfig, FreshConfig
 from sql_ft.errors import ConfigError, TrackingError
@@ -23,12 +25,11 @@ from tasks.agent import agent_arms, ask_agent, describe_attempts, require_databa
 from tasks.announce import announce_failure
 from tasks.arms import generate_answers
 from tasks.benchmark import fit_prompts, freeze_benchmark
-from tasks.comparison import compare_arms, publish_comparison
+from tasks.comparison import publish_comparison
 from tasks.evaluate import (
     build_evaluation_set,
     evaluation_set_key,
     fetch_adapter,
-    score_predictions,
 )
 from tasks.sample import resolve_base, sample_dataset, sample_key
 from tasks.scores import record_scores
@@ -83,6 +84,8 @@ def evaluate(
     Returns:
         What was found, JSON-sized: figures of every arm and pair, paths, the report.
     """
+    if (ended := begin_run()) is not None:
+        return ended
     logger = get_run_logger()
     config = override_config(config, overrides)
     if fresh is not None:
@@ -135,21 +138,13 @@ def evaluate(
                 with_base=with_base,
                 dataset=dataset if shots else None,
             )
-        verdicts = score_predictions(config, evaluation_set, answers)
-        outcome: dict[str, Any] = {
-            "run_id": run.run_id,
-            "base": base,
-            "questions": questions,
-            "evaluation_set": evaluation_set,
-            "adapters": adapters,
-            "answers": answers,
-            "verdicts": verdicts,
-            "compared": compare_arms(config, questions, evaluation_set, answers, verdicts),
-            "facts": facts,
-        }
+        outcome = score_and_compare(
+            config, run.run_id, base, questions, evaluation_set, adapters, answers
+        )
+        outcome["facts"] = facts
         # What the agent made of a version's answers is no score of the version.
         scored = (
-            {adapter["version"]: verdicts[arm] for arm, adapter in adapters.items()}
+            {adapter["version"]: outcome["verdicts"][arm] for arm, adapter in adapters.items()}
             if agent is None
             else {}
         )

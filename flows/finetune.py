@@ -9,13 +9,12 @@ from typing import Any
 
 from prefect import State, flow
 from prefect.logging import get_run_logger
-from prefect.runtime import deployment, flow_run
+from prefect.runtime import flow_run
 
 from flows.approval import ask_for_approval, check_approval_possible
 from flows.interruption import tell_if_interrupted
-from flows.logging_setup import outlive_reader
 from flows.parameters import Overrides, run_config
-from flows.repetition import find_earlier_end
+from flows.repetition import begin_run
 from sql_ft.config import RunConfig, override_config
 from sql_ft.errors import TrackingError
 from sql_ft.tracking.fitting import flatten_params
@@ -74,11 +73,9 @@ def finetune(
         What happened, JSON-sized: decision, versions, figures of every arm, paths; a
         completed state named `NothingNew` if there was nothing to do.
     """
-    logger = get_run_logger()
-    if deployment.id:
-        outlive_reader()
-    if (ended := find_earlier_end()) is not None:
+    if (ended := begin_run()) is not None:
         return ended
+    logger = get_run_logger()
     config = override_config(config, overrides)
     check_approval_possible(config)
     inputs = inputs_key(config)

@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from flows.ask_command import load_predictor
+from flows.ask_command import check_one_answerer, load_predictor
 from flows.logging_setup import configure_process
 from flows.options import ConfigOption, SetOption, VerboseOption
 from sql_ft.config import load_config
-from sql_ft.errors import ConfigError
 
 
 def predict(
@@ -31,8 +30,7 @@ def predict(
 ) -> None:
     """Answer every question of a file; `sql-ft evaluate --predictions` reads the result."""
     settings = load_config(config, set_ or ())
-    if base and version is not None:
-        raise ConfigError("--base and --version", expected="one of them")
+    check_one_answerer(base=base, version=version)
     configure_process(verbose)
     from rich.console import Console
 

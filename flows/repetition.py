@@ -15,11 +15,24 @@ from prefect import State
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 from prefect.logging import get_run_logger
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
+
+from flows.logging_setup import outlive_reader
 
 #: Message of the automation that repeats crashed runs: deployments/automations.yaml.
 REPEATED = "Repeated after a crash."
 _ENDED = (StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED)
+
+
+def begin_run() -> State[Any] | None:
+    """What a flow does first, so that no death of a worker or server costs or repeats a run.
+
+    Returns:
+        The state in which this very run ended before: the flow returns it and does no more.
+    """
+    if deployment.id:
+        outlive_reader()
+    return find_earlier_end()
 
 
 def find_earlier_end() -> State[Any] | None:

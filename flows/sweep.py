@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from prefect import flow
+from prefect import State, flow
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 from flows.approval import check_approval_possible
 from flows.finetune import judge_candidate
 from flows.parameters import Overrides, run_config
+from flows.repetition import begin_run
 from flows.sweep_runner import make_runner, map_in_window, reachable_server
 from sql_ft.config import RunConfig, override_config
 from sql_ft.errors import EvaluationError
@@ -62,7 +63,9 @@ def name_sweep() -> str:
     on_failure=[announce_failure],
     on_crashed=[announce_failure],
 )
-def sweep(config: RunConfig = RunConfig(), overrides: Overrides = ()) -> dict[str, Any]:
+def sweep(
+    config: RunConfig = RunConfig(), overrides: Overrides = ()
+) -> dict[str, Any] | State[Any]:
     """Train an adapter for every combination of `sweep.*`; let the gate judge the best one.
 
     Args:
@@ -74,6 +77,8 @@ def sweep(config: RunConfig = RunConfig(), overrides: Overrides = ()) -> dict[st
         ``run_id``, and ``outcome`` (as `finetune` returns it; None if the best was not handed
         to the gate).
     """
+    if (ended := begin_run()) is not None:
+        return ended
     logger = get_run_logger()
     config = override_config(config, overrides)
     children = expand_grid(config)
@@ -274,4 +279,6 @@ def _accuracy(verdicts_path: str) -> float | None:
 
 def run_sweep(config: RunConfig) -> dict[str, Any]:
     """Run the flow in this process and return what it found."""
-    return sweep(config)
+    found = sweep(config)
+    assert isinstance(found, dict)  # only a repeated run returns how it ended before
+    return found

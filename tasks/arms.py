@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from prefect import task
-
 from sql_ft.config import RunConfig
 from sql_ft.records import Sample, read_jsonl
 from tasks.evaluate import (
@@ -17,17 +15,10 @@ from tasks.evaluate import (
     base_of,
     few_shot_examples,
 )
-from tasks.policies import GPU_TAGS, retry_if_transient
+from tasks.policies import generation_task
 
 
-@task(
-    name="generate",
-    tags=GPU_TAGS,
-    retries=1,
-    retry_delay_seconds=5,
-    retry_condition_fn=retry_if_transient,
-    timeout_seconds=12 * 3600,
-)
+@generation_task
 def generate_answers(
     config: RunConfig,
     base: dict[str, Any],

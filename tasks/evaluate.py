@@ -12,7 +12,12 @@ from prefect.logging import get_run_logger
 from sql_ft.config import ModelConfig, RunConfig
 from sql_ft.records import Prediction, Sample, read_jsonl, write_jsonl
 from sql_ft.stage_cache import code_digest, mark_used, open_stage, stage_key
-from tasks.policies import BACK_OFF_S, GPU_TAGS, cache_key_from_parameter, retry_if_transient
+from tasks.policies import (
+    BACK_OFF_S,
+    cache_key_from_parameter,
+    generation_task,
+    retry_if_transient,
+)
 from tasks.progress import report_progress
 
 BASE, FEW_SHOT, CHAMPION, CANDIDATE = "base", "base_3shot", "champion", "candidate"
@@ -120,14 +125,7 @@ def fetch_adapter(config: RunConfig, alias_or_version: str) -> dict[str, Any] | 
     }
 
 
-@task(
-    name="generate",
-    tags=GPU_TAGS,
-    retries=1,
-    retry_delay_seconds=5,
-    retry_condition_fn=retry_if_transient,
-    timeout_seconds=6 * 3600,
-)
+@generation_task
 def generate_predictions(
     config: RunConfig,
     base: dict[str, Any],

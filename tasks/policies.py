@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
-from prefect import Task
+from prefect import Task, task
 from prefect.client.schemas.objects import State
 from prefect.context import TaskRunContext
 
@@ -25,6 +26,9 @@ GPU_TAGS = ("gpu",)
 #: Seconds to wait before each retry of a call to a registry, store or hub.
 BACK_OFF_S = [2.0, 8.0, 30.0]
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 
 async def retry_if_transient(task: Task[..., Any], run: Any, state: State[Any]) -> bool:
     """Retry what may pass by itself; never what the user has to change.
@@ -38,6 +42,18 @@ async def retry_if_transient(task: Task[..., Any], run: Any, state: State[Any]) 
     if isinstance(error, (ConfigError, DataError, ModelError, EvaluationError)):
         return False
     return not isinstance(error, SqlFtError)
+
+
+def generation_task(answer: Callable[P, R]) -> Task[P, R]:
+    """Make a task of a function in which a model answers questions for hours at most."""
+    return task(
+        name="generate",
+        tags=GPU_TAGS,
+        retries=1,
+        retry_delay_seconds=5,
+        retry_condition_fn=retry_if_transient,
+        timeout_seconds=12 * 3600,
+    )(answer)
 
 
 def cache_key_from_parameter(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
