@@ -149,7 +149,10 @@ class LiveDatabase(Closing):
                     ExecutionStatus.TIMEOUT, error=f"killed after {request['timeout_s']:g} s"
                 )
             except DeadError as error:
-                result = QueryResult(ExecutionStatus.MEMORY, error=f"the process died: {error}")
+                # What ended it cannot be told from outside; a query that ran out of memory says so.
+                result = QueryResult(
+                    ExecutionStatus.HARNESS, error=f"the process that reads the file died: {error}"
+                )
             finally:
                 self._release()
         return dataclasses.replace(result, duration_s=time.monotonic() - started, executed_sql=text)

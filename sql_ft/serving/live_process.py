@@ -86,7 +86,7 @@ class LiveProcess:
         Raises:
             DataError: The file is to blame.
             LateError: No answer in time.
-            DeadError: It ended: out of memory, mostly.
+            DeadError: It ended: a crash of the engine, a kill from outside.
         """
         try:
             return self._exchange(request, float(request["timeout_s"]) + _GRACE_S)
@@ -125,7 +125,12 @@ class LiveProcess:
     def _complaint(self) -> str:
         self.kill()
         lines = self._errors.decode("utf-8", "replace").strip().splitlines()
-        return lines[-1] if lines else f"it ended with {self._process.returncode}"
+        if lines:
+            return lines[-1]
+        code = self._process.returncode
+        if code < 0:
+            return f"it was ended by signal {-code}"
+        return f"it ended with exit code {code}"
 
     def kill(self) -> None:
         """End it, whatever it is doing; harmless if it has ended."""

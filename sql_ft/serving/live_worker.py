@@ -107,6 +107,8 @@ class Session:
             data = wire.pack(message, _MAX_ANSWER_BYTES)
         except wire.FrameTooLargeError as error:
             data = wire.pack(failure("too_many_rows", f"result of {error}"))
+        except MemoryError:
+            data = wire.pack(failure("memory", "out of memory"))
         send(self._out, data)
 
 

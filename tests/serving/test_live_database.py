@@ -1,6 +1,7 @@
 """Reading files that others use: what comes back, and what is refused, cut or ended."""
 
 import os
+import signal
 import sqlite3
 import threading
 import time
@@ -98,6 +99,19 @@ def test_a_call_that_cannot_be_interrupted_is_killed(tmp_path: Path) -> None:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
         assert database.run("SELECT COUNT(*) FROM shop").rows == ((3,),)
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL])
+def test_a_child_that_dies_is_no_fault_of_the_query(database: LiveDatabase, number: int) -> None:
+    assert database.run("SELECT 1").ok
+    pid = database._started()._process.pid
+    killer = threading.Timer(0.3, os.kill, (pid, number))
+    killer.start()
+    result = database.run(ENDLESS, timeout_s=20)
+    killer.join()
+    assert result.status == ExecutionStatus.HARNESS
+    assert f"ended by signal {number.real}" in result.error
+    assert database.run("SELECT 1").rows == ((1,),)
 
 
 def test_memory_is_bounded(tmp_path: Path) -> None:
