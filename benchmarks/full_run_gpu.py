@@ -59,6 +59,7 @@ def main() -> None:
         ]
         started = time.monotonic()
         log = work / f"run-{number}.log"
+        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         with log.open("w", encoding="utf-8") as stream:
             code = subprocess.run(
                 [
@@ -67,7 +68,7 @@ def main() -> None:
                 ],
                 stdout=stream,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
+                env={**os.environ, "PYTHONPATH": path, "COLUMNS": "200"},
                 check=False,
             ).returncode
         seconds = time.monotonic() - started
