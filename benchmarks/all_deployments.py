@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import json
 import os
 import sys
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         deployments = content["deployments"]
         for deployment in [*deployments, deployments[0]]:
             name = deployment["name"]
-            flow = Path(deployment["entrypoint"].partition(":")[0]).stem
+            flow = flow_name(deployment["entrypoint"])
             config = run_settings(base, data, stack.state_dir, MODEL) | SECTIONS.get(name, {})
             parameters = {"config": config, **by_deployment.get(name, {})}
             command = ["prefect", "deployment", "run", f"{flow}/{name}", "--watch"]
@@ -80,13 +81,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 command += ["--param", f"{key}={json.dumps(value)}"]
             began = time.monotonic()
             done = stack.call(*command, timeout_s=3600)
-            last = [line for line in done.stdout.splitlines() if "state" in line.lower()]
+            last = [line for line in done.stdout.splitlines() if " state " in line.lower()]
             row = {
                 "deployment": f"{flow}/{name}",
                 "exit": done.returncode,
                 "seconds": round(time.monotonic() - began, 1),
                 "versions": registered(stack, folder / "checks"),
-                "said": (last or done.stderr.splitlines() or ["nothing"])[-1].strip()[:200],
+                "said": (last or (done.stderr + done.stdout).splitlines() or ["nothing"])[
+                    -1
+                ].strip()[:200],
             }
             rows.append(row)
             print(json.dumps(row), flush=True)
@@ -112,6 +115,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.out.write_text(json.dumps(kept, indent=1) + "\n")
     failed = status.returncode != 0 or any(row["exit"] for row in rows)
     return int(failed or answered != expected or not rows[-1]["versions"])
+
+
+def flow_name(entrypoint: str) -> str:
+    """The name under which Prefect knows the flow: that of its decorator, not of its file."""
+    file, _, function = entrypoint.partition(":")
+    module = importlib.import_module(file.removesuffix(".py").replace("/", "."))
+    return str(getattr(module, function).name)
 
 
 def registered(stack: DeployedStack, folder: Path) -> str:

@@ -135,6 +135,7 @@ def with_server(folder: Path, artifacts_only: bool) -> Iterator[tuple[Command, o
     def no_artifacts() -> Iterator[None]:
         # A file where the folder was: root, too, cannot write into it.
         store = folder / "state" / "artifacts"
+        store.mkdir(exist_ok=True)  # made by the server with its first artifact
         kept = store.rename(folder / "artifacts-kept")
         store.write_text("")
         yield

@@ -18,6 +18,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import deployment, flow_run
 
 from flows.logging_setup import outlive_reader
+from flows.outage import outlive_server
 
 #: Message of the automation that repeats crashed runs: deployments/automations.yaml.
 REPEATED = "Repeated after a crash."
@@ -32,6 +33,7 @@ def begin_run() -> State[Any] | None:
     """
     if deployment.id:
         outlive_reader()
+        outlive_server()
     return find_earlier_end()
 
 

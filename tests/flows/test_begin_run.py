@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from prefect import Flow
+from prefect.concurrency import _sync
 from prefect.states import Completed
 from rich.console import Console
 
@@ -34,6 +35,11 @@ def test_a_run_that_has_ended_does_nothing_and_ends_as_before(
     before = Completed(name="NothingNew", message="so it was")
     monkeypatch.setattr(repetition, "find_earlier_end", lambda: before)
     monkeypatch.setattr(Console, "on_broken_pipe", Console.on_broken_pipe)
+    monkeypatch.setattr(
+        _sync,
+        "acquire_concurrency_slots_with_lease",
+        _sync.acquire_concurrency_slots_with_lease,
+    )
     monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__ID", "a-deployment")
     flow = load_flow(entrypoint)
     parameters: dict[str, Any] = {"config": parse_config({"state_dir": str(tmp_path / "state")})}
@@ -42,6 +48,7 @@ def test_a_run_that_has_ended_does_nothing_and_ends_as_before(
     assert flow.fn(**parameters) is before
     assert not list(tmp_path.iterdir())
     assert Console.on_broken_pipe is _discard_output
+    assert hasattr(_sync.acquire_concurrency_slots_with_lease, "__wrapped__")
 
 
 def test_a_run_by_command_keeps_its_reader(monkeypatch: pytest.MonkeyPatch) -> None:
