@@ -57,7 +57,7 @@ def answer(
     return found, engine.packed, list(map(len, prompts))
 
 
-def measure(name: str, config: RunConfig, work: Path, count: int) -> dict[str, Any]:
+def measure(name: str, config: RunConfig, work: Path, count: int, singles: int) -> dict[str, Any]:
     from sql_ft.tracking.served_check import probe_positions
 
     prepared = prepare_dataset(config, load_tokenizer(config.model), work / "data")
@@ -70,7 +70,7 @@ def measure(name: str, config: RunConfig, work: Path, count: int) -> dict[str, A
         for s, n in zip(samples, lengths, strict=True)
     ]
     probe = probe_positions(asked, config.generation.batch_size)
-    ways = [[probe], [[position] for position in everything[:64]]]
+    ways = [[probe], [[position] for position in everything[:singles]]]
     job = work / "job.json"
     job.write_text(
         json.dumps(
@@ -90,7 +90,7 @@ def measure(name: str, config: RunConfig, work: Path, count: int) -> dict[str, A
     rows: dict[str, Any] = {"base": name, "packed": packed, "judged": len(samples)}
     for what, positions, answers in (
         ("probe set in one request", probe, served[0]),
-        ("one row a request", everything[:64], served[1]),
+        ("one row a request", everything[:singles], served[1]),
     ):
         rows[what] = {
             "n": len(positions),
@@ -107,6 +107,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="rows: question, context, answer")
     parser.add_argument("--tokenizer-dir", type=Path, help="Qwen2.5's files")
     parser.add_argument("--rows", type=int, default=200, help="judged")
+    parser.add_argument("--singles", type=int, default=64, help="also asked one a request")
+    parser.add_argument("--train-rows", type=int, default=600)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--tiny", action="store_true", help="the same path in a small shape")
     parser.add_argument("--only", help="part of a base's name")
@@ -153,7 +155,7 @@ def main() -> None:
                 [
                     "data.sampling=split_then_sample",
                     f"state_dir={work / 'state'}",
-                    "data.train_rows=200" if arguments.tiny else "data.train_rows=600",
+                    f"data.train_rows={200 if arguments.tiny else arguments.train_rows}",
                     f"data.eval_rows={arguments.rows}",
                     f"generation.batch_size={arguments.batch_size}",
                     "generation.decoder=packed",
@@ -161,7 +163,9 @@ def main() -> None:
                     *settings,
                 ],
             )
-            row = measure(name, config, work / name.replace(" ", "-"), arguments.rows)
+            row = measure(
+                name, config, work / name.replace(" ", "-"), arguments.rows, arguments.singles
+            )
             figures["rows"].append(row)
             print(json.dumps(row), flush=True)
             if arguments.out:
