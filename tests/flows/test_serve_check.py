@@ -143,3 +143,37 @@ def test_the_kept_process_is_one_a_version(monkeypatch: pytest.MonkeyPatch, tmp_
     assert keep(store, "b") is not second
     fresh_process.end_kept_process()
     assert [process.alive for process in started] == [False, False, False]
+
+
+def test_a_process_started_ahead_is_the_one_that_is_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    started: list[Any] = []
+
+    class Process:
+        def __init__(self, store: Store) -> None:
+            self.alive = True
+            started.append(self)
+
+        def close(self) -> None:
+            self.alive = False
+
+    monkeypatch.setattr(fresh_process, "FreshProcess", Process)
+    keep: Callable[..., Any] = fresh_process.kept_process
+    store, other = Store("sqlite:///x.db", tmp_path), Store("sqlite:///y.db", tmp_path)
+    fresh_process.start_ahead(store)
+    fresh_process.start_ahead(store)
+    (ahead,) = started
+    assert keep(store, "a") is ahead
+    assert keep(store, "a") is ahead
+    fresh_process.end_kept_process()
+
+    # Of another store, or dead before it was asked: of no use.
+    fresh_process.start_ahead(other)
+    assert keep(store, "a") is not started[1]
+    fresh_process.end_kept_process()
+    fresh_process.start_ahead(store)
+    started[-1].alive = False
+    assert keep(store, "a") is not started[-2]
+    fresh_process.end_kept_process()
+    assert not any(process.alive for process in started)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -81,3 +84,51 @@ def test_the_store_is_created_ahead(tmp_path: Path) -> None:
 def test_a_store_that_cannot_be_used_is_left_to_the_flow(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder", encoding="utf-8")
     prepare_ahead(parse_config({"state_dir": str(tmp_path / "file")}))
+
+
+@pytest.mark.parametrize("spare", [True, False])
+def test_processes_start_ahead_where_there_are_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spare: bool
+) -> None:
+    from sql_ft import hardware
+    from sql_ft.tracking import fresh_process
+    from sql_ft.training import trainer
+
+    started: list[str] = []
+    monkeypatch.setattr(hardware, "pick_threads", lambda: 4 if spare else 3)
+    monkeypatch.setattr(trainer, "start_ahead", lambda config: started.append("training"))
+    monkeypatch.setattr(fresh_process, "start_ahead", lambda store: started.append("check"))
+    prepare_ahead(parse_config({"state_dir": str(tmp_path / "state")}))
+    assert started == (["training", "check"] if spare else [])
+
+
+def test_a_local_base_is_hashed_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sql_ft import base_model
+
+    hashed: list[Path] = []
+    monkeypatch.setattr(base_model, "hash_base_ahead", hashed.append)
+    state = str(tmp_path / "state")
+    for name in ("bundled:tiny", "owner/name", str(tmp_path)):
+        prepare_ahead(parse_config({"state_dir": state, "model": {"name_or_path": name}}))
+    assert hashed == [tmp_path]
+
+
+def test_only_the_server_is_detached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread may start a process in the moment in which the server starts."""
+    from flows import logging_setup
+
+    found: list[int] = []
+
+    def run(self: SubprocessASGIServer) -> None:
+        code = "import os; print(os.getsid(0))"
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+            found.append(int(process.communicate()[0]))
+        # Annotations of modules that are imported in that moment.
+        assert subprocess.Popen[str]
+
+    popen = subprocess.Popen
+    monkeypatch.setattr(SubprocessASGIServer, "_run_uvicorn_command", run)
+    logging_setup.shield_temporary_server()
+    SubprocessASGIServer._run_uvicorn_command(object.__new__(SubprocessASGIServer))
+    assert found == [os.getsid(0)]
+    assert subprocess.Popen is popen
