@@ -5,7 +5,8 @@
 The model is replaced by a script (valid queries, invented columns, bombs, writes), so that the
 database is asked as often as possible; everything else is real: the agent, its child process,
 the file, the writer. The writer is a process of its own with a busy time-out of zero: one lock
-of ours and a commit fails. At the end the file must hold exactly what the writer wrote.
+of ours and a commit fails. At the end the file must hold exactly what the writer wrote. With
+``--writers 2`` two of them write; they lock each other, so they wait as sqlite3 does (5 s).
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ QUERIES = (
 
 WRITER = """
 import json, sqlite3, sys, time
-path, pause_s = sys.argv[1], float(sys.argv[2])
-connection = sqlite3.connect(path, timeout=0.0)
+path, pause_s, wait_s = sys.argv[1], float(sys.argv[2]), float(sys.argv[3])
+connection = sqlite3.connect(path, timeout=wait_s)
 written, failures = 0, []
 print("ready", flush=True)
 import select
@@ -90,22 +91,32 @@ def main() -> None:
         f"{'locked':>8}{'rows as written':>17}{'integrity':>11}{'CPU s':>8}{'s':>7}"
     )
     for mode in modes:
-        measure(mode, arguments.questions, arguments.pause_s)
+        measure(mode, arguments.questions, arguments.pause_s, arguments.writers)
 
 
-def measure(mode: str, questions: int, pause_s: float) -> None:
+def measure(mode: str, questions: int, pause_s: float, writers: int) -> None:
     with tempfile.TemporaryDirectory() as work:
         path = Path(work, "shop.sqlite")
         before = make_shop(path, mode)
-        writer = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(path), str(pause_s)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert writer.stdin is not None
-        assert writer.stdout is not None
-        writer.stdout.readline()
+        processes = [
+            subprocess.Popen(
+                [
+                    sys.executable,
+                    "-c",
+                    WRITER,
+                    str(path),
+                    str(pause_s),
+                    "0" if writers == 1 else "5",
+                ],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(writers)
+        ]
+        for writer in processes:
+            assert writer.stdout is not None
+            writer.stdout.readline()
         outcomes: collections.Counter[str] = collections.Counter()
         started, used = time.monotonic(), time.process_time()
         with open_database(path, QueryLimits(timeout_s=0.5)) as database:
@@ -117,17 +128,18 @@ def measure(mode: str, questions: int, pause_s: float) -> None:
                     outcomes["fault"] += 1
                     print(error)
         seconds, cpu = time.monotonic() - started, time.process_time() - used
-        writer.stdin.write("stop\n")
-        writer.stdin.flush()
-        done = json.loads(writer.stdout.readline())
-        writer.wait()
+        written, failures = 0, 0
+        for writer in processes:
+            done = json.loads(writer.communicate("stop\n")[0])
+            written += done["written"]
+            failures += len(done["failures"])
         with closing(sqlite3.connect(path)) as connection:
             (after,) = connection.execute("SELECT COUNT(*) FROM sale").fetchone()
             (integrity,) = connection.execute("PRAGMA integrity_check").fetchone()
-        as_written = after == before + done["written"]
+        as_written = after == before + written
         print(
             f"{mode:<9}{questions:>10}{outcomes['answered']:>10}{outcomes['fault']:>8}"
-            f"{done['written']:>9}{len(done['failures']):>8}{as_written!s:>17}{integrity:>11}"
+            f"{written:>9}{failures:>8}{as_written!s:>17}{integrity:>11}"
             f"{cpu:>8.1f}{seconds:>7.0f}"
         )
 
@@ -148,6 +160,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--questions", type=int, default=1000)
     parser.add_argument("--journal-mode", choices=("DELETE", "WAL", "PERSIST", "TRUNCATE"))
+    parser.add_argument("--writers", type=int, default=1)
     parser.add_argument("--pause-s", type=float, default=0.02, help="between two commits")
     return parser.parse_args()
 
