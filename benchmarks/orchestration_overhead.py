@@ -359,6 +359,11 @@ def main() -> None:
         run = run_library if options.side == "library" else run_flow
         seconds = run(options.config, options.set, options.state)
         options.out.write_text(json.dumps(seconds), encoding="utf-8")
+        if options.side == "flow":
+            from flows.leaving import leave
+
+            # As `sql-ft run` ends.
+            leave(0)
         return
     results = []
     for _ in range(options.repeats):
