@@ -61,7 +61,11 @@ def predict_file(
             setting="output",
             expected=f"one of {', '.join(_WRITERS)}",
         )
-    rows = read_file(source)
+    try:
+        rows = read_file(source)
+    except DataError as error:
+        # The reader names the setting of a training run.
+        raise DataError(error.message, setting="input", expected=error.expected) from None
     questions = [_to_question(row, number, source) for number, row in enumerate(rows, 1)]
     answered: list[Row] = []
     for start in range(0, len(rows), _CHUNK_ROWS):

@@ -43,4 +43,6 @@ def test_bad_files_say_what_is_wrong(tmp_path: Path) -> None:
         predict_file(answerer, source, tmp_path / "out.csv")
     with pytest.raises(DataError, match=r"out\.txt has the extension '\.txt'"):
         predict_file(answerer, source, tmp_path / "out.txt")
+    with pytest.raises(DataError, match=r"no file at .*gone\.csv \| .* \| setting: input"):
+        predict_file(answerer, tmp_path / "gone.csv", tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()
