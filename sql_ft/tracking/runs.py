@@ -27,7 +27,7 @@ from sql_ft.tracking.interrupted import (
     find_resumable_run,
     mark_stale_runs,
 )
-from sql_ft.tracking.store import Store, tracking_errors
+from sql_ft.tracking.store import Store, impatient, tracking_errors
 
 logger = logging.getLogger(__name__)
 
@@ -119,8 +119,11 @@ class TrackedRun:
             return
         status: Status = "FAILED" if isinstance(error, Exception) else "KILLED"
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        # A store that has just been given up is not waited for once more: it took four minutes.
+        away = isinstance(error, TrackingError)
         try:
-            self.end(status, error=text)
+            with impatient() if away else contextlib.nullcontext():
+                self.end(status, error=text)
         except TrackingError as failure:
             # The error on its way out matters more; the run is closed at the next start.
             logger.warning("run %s could not be marked %s: %s", self.run_id, status, failure)

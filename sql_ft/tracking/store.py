@@ -180,6 +180,14 @@ def quieten() -> None:
             logger.setLevel(logging.WARNING)
 
 
+def impatient() -> AbstractContextManager[None]:
+    """Calls of the block are tried twice, and not for the minutes that MLflow takes by default.
+
+    The variables belong to the process: for what nothing else runs beside.
+    """
+    return _defaults(_PROBE)
+
+
 @contextmanager
 def tracking_errors(action: str, store: Store) -> Iterator[None]:
     """Turn what MLflow, its database and its HTTP client raise into `TrackingError`.

@@ -268,3 +268,23 @@ def test_a_step_of_logging_costs_little(store: Store):
             run.log_metrics({f"m{i}": 1.0 for i in range(8)}, step=step)
         per_call_s = (time.perf_counter() - started) / 20
     assert per_call_s < 0.25
+
+
+@pytest.mark.parametrize(
+    ("error", "retries"), [(TrackingError("away"), "1"), (ValueError("ours"), None)]
+)
+def test_a_store_that_was_given_up_is_not_waited_for_again(store, monkeypatch, error, retries):
+    # MLflow's own retries took four minutes after the stage had said that the server is away.
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
+    seen = []
+    end = TrackedRun.end
+
+    def note(self, status, *, error=""):
+        seen.append(os.environ.get("MLFLOW_HTTP_REQUEST_MAX_RETRIES"))
+        end(self, status, error=error)
+
+    monkeypatch.setattr(TrackedRun, "end", note)
+    with pytest.raises(type(error)), start_run(store, "e", name="n"):
+        raise error
+    assert seen == [retries]
+    assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ
