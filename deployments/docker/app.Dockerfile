@@ -1,9 +1,12 @@
 # The web page alone: a registered champion, or its base, on one port.
 #
 #   docker build -f deployments/docker/app.Dockerfile -t sql-ft-app .
-#   docker run --rm -p 127.0.0.1:7860:7860 -v "$PWD/state:/state:ro" --tmpfs /tmp:size=2g,mode=1777 \
-#     --read-only --cap-drop ALL --security-opt no-new-privileges sql-ft-app
+#   docker run --rm -p 127.0.0.1:7860:7860 -v "$PWD/state:/state" --user "$(id -u)" \
+#     --tmpfs /tmp:size=2g,mode=1777 --read-only --cap-drop ALL \
+#     --security-opt no-new-privileges sql-ft-app
 #
+# The state folder is not mounted read-only, and belongs to the user: MLflow opens its database
+# for writing, and a version is fetched under a lock.
 # The page asks for no password: publish the port on loopback, or behind a proxy that does.
 FROM python:3.11-slim-bookworm
 

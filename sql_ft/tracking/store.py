@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from sql_ft.errors import TrackingError
 
@@ -68,6 +68,22 @@ class Store:
         if self.tracking_uri.startswith(_DATABASES):
             return self.state_dir / "artifacts"
         return None
+
+    def locate(self, uri: str) -> str:
+        """Where files recorded at `uri` lie now.
+
+        MLflow records whole paths. A state folder that was moved, or is mounted elsewhere in a
+        container, still has them below its own artifact folder.
+        """
+        root, parts = self.artifact_root, urlsplit(uri)
+        if root is None or parts.scheme != "file" or Path(unquote(parts.path)).exists():
+            return uri
+        names = Path(unquote(parts.path)).parts
+        for place, name in enumerate(names):
+            moved = root.joinpath(*names[place + 1 :])
+            if name == root.name and moved != root and moved.exists():
+                return moved.as_uri()
+        return uri
 
     def client(self) -> Any:
         """Return an `mlflow.MlflowClient` bound to this store."""

@@ -146,7 +146,7 @@ def list_versions(store: Store, name: str) -> list[RegisteredVersion]:
             token = page.token
             if not token:
                 break
-    versions = [_to_version(entity, aliases) for entity in found]
+    versions = [_to_version(store, entity, aliases) for entity in found]
     return sorted(versions, key=lambda v: int(v.version), reverse=True)
 
 
@@ -158,7 +158,7 @@ def get_version(store: Store, name: str, version: str) -> RegisteredVersion:
     """
     with tracking_errors(f"cannot read version {version} of {name!r}", store):
         entity = store.client().get_model_version(name, version)
-    return _to_version(entity, aliases_of(store, name))
+    return _to_version(store, entity, aliases_of(store, name))
 
 
 def get_alias(store: Store, name: str, alias: str) -> RegisteredVersion | None:
@@ -183,7 +183,7 @@ def set_version_tags(store: Store, name: str, version: str, tags: Mapping[str, s
             client.set_model_version_tag(name, version, key, str(value))
 
 
-def _to_version(entity: Any, aliases: Mapping[str, str]) -> RegisteredVersion:
+def _to_version(store: Store, entity: Any, aliases: Mapping[str, str]) -> RegisteredVersion:
     version = str(entity.version)
     tags = dict(entity.tags or {})
     return RegisteredVersion(
@@ -192,7 +192,7 @@ def _to_version(entity: Any, aliases: Mapping[str, str]) -> RegisteredVersion:
         adapter_hash=tags.get("adapter_hash", ""),
         run_id=str(entity.run_id or ""),
         model_id=str(entity.model_id or tags.get("model_id", "")),
-        source=str(entity.source),
+        source=store.locate(str(entity.source)),
         tags=tags,
         aliases=tuple(sorted(a for a, target in aliases.items() if target == version)),
         description=str(entity.description or ""),

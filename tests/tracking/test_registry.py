@@ -18,7 +18,8 @@ from sql_ft.tracking.registry import (
     register_adapter,
     set_alias,
 )
-from sql_ft.tracking.store import Store
+from sql_ft.tracking.runs import start_run
+from sql_ft.tracking.store import Store, prepare_store
 
 
 @pytest.fixture
@@ -223,6 +224,24 @@ def test_aliases_and_downloads(
         download_adapter(store, "aliased", "champion", tmp_path / "x")
     with pytest.raises(TrackingError, match="version 99"):
         download_adapter(store, "aliased", "99", tmp_path / "x")
+
+
+def test_a_state_folder_that_was_moved_still_serves(
+    tmp_path: Path, config: RunConfig, adapter: Path
+):
+    old, new = tmp_path / "old", tmp_path / "new"
+    store = prepare_store(f"sqlite:///{old}/mlflow.db", old)
+    with start_run(store, "moved", name="train") as run:
+        version = register_adapter(store, run.run_id, adapter, "m", config=config, verify=False)
+    old.rename(new)
+    moved = prepare_store(f"sqlite:///{new}/mlflow.db", new)
+    found = registry.get_version(moved, "m", "1")
+    assert stored_folder(found).is_relative_to(new)
+    got = download_adapter(moved, "m", "1", tmp_path / "fetched")
+    assert got.version.adapter_hash == version.adapter_hash
+    shutil.rmtree(new / "artifacts")
+    # Nothing there either: the error names what was recorded.
+    assert registry.get_version(moved, "m", "1").source == version.source
 
 
 def test_files_that_were_exchanged_in_the_store_are_noticed(
