@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sql_ft.errors import DataError
 from sql_ft.serving.app.limits import PageLimits, UploadLimits
-from sql_ft.serving.app.uploads import accept_upload
+from sql_ft.serving.app.uploads import accept_upload, shown_name
 from sql_ft.serving.live_database import LiveDatabase, open_database
 from sql_ft.serving.query import LiveSchema, QueryResult
 
@@ -129,9 +129,13 @@ class Session:
         path = accept_upload(upload, self.folder, self._upload_limits)
         try:
             return self._open(path, path.stem, private=path.parent)
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(path.parent, ignore_errors=True)
-            raise
+            if not isinstance(error, DataError):
+                raise
+            # It was opened under a name of ours.
+            message = error.message.replace(path.name, shown_name(upload))
+            raise DataError(message, setting=error.setting, expected=error.expected) from error
 
     def _open(self, path: Path, title: str, private: Path | None) -> LiveSchema:
         database = open_database(path)

@@ -89,7 +89,7 @@ def sniff_kind(upload: Path, limits: UploadLimits) -> UploadKind:
         raise DataError(
             "the upload did not arrive whole", expected="the file to be uploaded again"
         ) from error
-    name = _shown_name(upload)
+    name = shown_name(upload)
     if size > limits.max_mb * 1_000_000:
         raise DataError(f"{name} has {size / 1e6:.0f} MB", expected=f"at most {limits.max_mb} MB")
     if not head:
@@ -156,7 +156,7 @@ def _convert(upload: Path, kind: UploadKind, target: Path, limits: UploadLimits)
             )
         except OSError as error:
             raise SandboxError(f"cannot start the converter: {error}") from error
-        name = _shown_name(upload)
+        name = shown_name(upload)
         try:
             said, _ = child.communicate(timeout=limits.timeout_s)
         except subprocess.TimeoutExpired:
@@ -185,7 +185,8 @@ def _raise_unless_done(said: bytes, code: int, name: str, limits: UploadLimits) 
         raise DataError(f"{name}: {error}", expected=expected or None)
 
 
-def _shown_name(upload: Path) -> str:
+def shown_name(upload: Path) -> str:
+    """Name of an upload as messages say it."""
     name = "".join(c if c.isprintable() else "?" for c in upload.name)
     return name if len(name) <= 60 else name[:57] + "…"
 

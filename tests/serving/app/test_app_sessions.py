@@ -59,6 +59,10 @@ def test_a_refused_upload_leaves_the_open_database(handlers, tmp_path):
     view = handlers.upload("one", str(put(tmp_path / "in" / "bad.sqlite", "hello")))
     assert "bad.sqlite is not a SQLite database" in view.notice
     assert view.schema is None
+    damaged = tmp_path / "in" / "cut.sqlite"
+    damaged.parent.mkdir(exist_ok=True)
+    damaged.write_bytes((tmp_path / "shop.sqlite").read_bytes()[:4096] + b"\xff" * 3000)
+    assert "Cannot read cut.sqlite" in handlers.upload("one", str(damaged)).notice
     assert "3 rows" in handlers.run("one", "SELECT * FROM customer").result
 
 
