@@ -10,7 +10,7 @@ from sqlglot import exp
 from sql_ft.config import EvaluationConfig
 from sql_ft.errors import SchemaError, SqlTranslationError
 from sql_ft.evaluation.evalset_storage import EvaluationItem
-from sql_ft.execution.canonical import gold_key
+from sql_ft.execution.canonical import find_key
 from sql_ft.execution.compare import is_ordered, order_key_positions
 from sql_ft.execution.databases import REAL, Database, build_report, strip_where
 from sql_ft.execution.dialect import parse_query, translate
@@ -72,7 +72,7 @@ def draft_sample(
             item,
             schema=schema,
             gold_sql=gold.sql,
-            canonical_key=_find_key(gold.sql, schema),
+            canonical_key=find_key(gold.sql, schema),
             # Of the source: the translation adds keys of its own.
             ordered=is_ordered(gold.source),
             order_keys=order_key_positions(gold.source),
@@ -101,13 +101,6 @@ def _read_schema(sample: Sample, config: EvaluationConfig) -> Schema:
     declared = parse_schema(sample.context, config.dialect)
     source = parse_query(sample.gold_sql, declared, config.dialect, distinct=config.distinct)
     return infer_types(declared, source)
-
-
-def _find_key(gold_sql: str, schema: Schema) -> str:
-    try:
-        return gold_key(gold_sql, schema)
-    except SqlTranslationError:
-        return ""  # only predictions that name it would need it
 
 
 def _marked(database: Database) -> Database:

@@ -58,13 +58,16 @@ class CanonicalGold:
             return False
         if not self._key:
             self._key = gold_key(self.sql, self.schema)
-        return (self._parsed_key(sql) if key is None else key) == self._key
+        # A prediction without a key has been read already: its execution decides.
+        return (find_key(sql, self.schema) if key is None else key) == self._key
 
-    def _parsed_key(self, sql: str) -> str:
-        try:
-            return gold_key(sql, self.schema)
-        except SqlTranslationError:
-            return ""  # the prediction has been read already: its execution decides
+
+def find_key(sql: str, schema: Schema) -> str:
+    """`gold_key` of a text, "" if it cannot be parsed."""
+    try:
+        return gold_key(sql, schema)
+    except SqlTranslationError:
+        return ""
 
 
 def gold_key(sql: str, schema: Schema) -> str:

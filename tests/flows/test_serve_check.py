@@ -120,19 +120,25 @@ def test_after_the_move_a_difference_takes_the_alias_back(
     assert ("withdrawn" in get_version(store, name, "1").tags) is not passed
 
 
-def test_the_kept_process_is_one_a_version(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Asking about another version ends the first process; a dead one is replaced."""
-    started: list[Any] = []
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Processes that load versions, in the order of their starts; stand-ins without one."""
+    found: list[Any] = []
 
     class Process:
         def __init__(self, store: Store) -> None:
             self.alive = True
-            started.append(self)
+            found.append(self)
 
         def close(self) -> None:
             self.alive = False
 
     monkeypatch.setattr(fresh_process, "FreshProcess", Process)
+    return found
+
+
+def test_the_kept_process_is_one_a_version(started: list[Any], tmp_path: Path) -> None:
+    """Asking about another version ends the first process; a dead one is replaced."""
     keep: Callable[..., Any] = fresh_process.kept_process
     store = Store("sqlite:///x.db", tmp_path)
     first = keep(store, "a")
@@ -146,19 +152,8 @@ def test_the_kept_process_is_one_a_version(monkeypatch: pytest.MonkeyPatch, tmp_
 
 
 def test_a_process_started_ahead_is_the_one_that_is_kept(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    started: list[Any], tmp_path: Path
 ) -> None:
-    started: list[Any] = []
-
-    class Process:
-        def __init__(self, store: Store) -> None:
-            self.alive = True
-            started.append(self)
-
-        def close(self) -> None:
-            self.alive = False
-
-    monkeypatch.setattr(fresh_process, "FreshProcess", Process)
     keep: Callable[..., Any] = fresh_process.kept_process
     store, other = Store("sqlite:///x.db", tmp_path), Store("sqlite:///y.db", tmp_path)
     fresh_process.start_ahead(store)
