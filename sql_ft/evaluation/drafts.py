@@ -43,7 +43,7 @@ def draft_sample(
     Whatever fails excludes the sample with a reason; nothing is raised.
 
     Args:
-        sample: Question and gold.
+        sample: Gold, and every wording of its question (`wordings.merge_wordings`).
         config: Dialect, matching and databases.
         real: The database that the question is about, where there is one: its schema holds
             as it is, and it becomes the first database unless chance decides the gold on it.
@@ -59,8 +59,7 @@ def draft_sample(
         telling = build_report(
             filled,
             gold.source,
-            # BIRD says in its evidence which values a question means.
-            f"{sample.question} {sample.tags.get('evidence', '')}",
+            sample.question,
             count=config.databases_per_sample,
             seed=config.database_seed,
             dialect=config.dialect,

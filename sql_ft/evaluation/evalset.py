@@ -27,6 +27,7 @@ from sql_ft.evaluation.evalset_storage import (
 )
 from sql_ft.evaluation.rules import engine_versions, sandbox_limits
 from sql_ft.evaluation.stored_databases import database_key
+from sql_ft.evaluation.wordings import gold_key, group_wordings, merge_wordings
 from sql_ft.execution.compare import (
     MatchRules,
     compare_results,
@@ -90,7 +91,7 @@ def build_evaluation_set(
         samples: Questions with golds; ids are unique.
         config: Dialect, databases and limits.
         out_dir: Folder of this one set; created if need be.
-        progress: Called with (done, total); two steps a sample.
+        progress: Called with (done, total); two steps a gold.
         databases: `Sample.schema_group` → the real database that such samples ask about
             (`sql_ft.data.layouts`). Samples of other groups get their schema from
             `Sample.context` and generated databases alone.
@@ -114,22 +115,27 @@ def build_evaluation_set(
             )
         return load_evaluation_set(out_dir)
     report = progress or _silent
-    total = 2 * len(samples)
-    drafts = draft_all(samples, config, lambda done, _: report(done, total), databases)
+    golds = [merge_wordings(group) for group in group_wordings(samples)]
+    total = 2 * len(golds)
+    drafts = draft_all(golds, config, lambda done, _: report(done, total), databases)
     drafts = [_with_real(draft, databases) for draft in drafts]
     runnable = [draft for draft in drafts if not draft.item.exclusion]
-    skipped = len(samples) - len(runnable)
+    skipped = len(golds) - len(runnable)
     with Sandbox(sandbox_limits(config), workers=config.workers) as sandbox:
         results = sandbox.run(
             [_job(draft) for draft in runnable],
-            lambda done, _: report(len(samples) + skipped + done, total),
+            lambda done, _: report(len(golds) + skipped + done, total),
         )
     audited = {
         draft.item.sample.id: _audit(draft, result)
         for draft, result in zip(runnable, results, strict=True)
     }
     report(total, total)
-    items = tuple(audited.get(draft.item.sample.id, draft.item) for draft in drafts)
+    found = {
+        gold_key(draft.item.sample): audited.get(draft.item.sample.id, draft.item)
+        for draft in drafts
+    }
+    items = tuple(dataclasses.replace(found[gold_key(s)], sample=s) for s in samples)
     evaluation_set = EvaluationSet(
         entries=items, dialect=config.dialect, key=key, distinct=config.distinct
     )

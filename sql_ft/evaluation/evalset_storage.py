@@ -257,7 +257,6 @@ def _to_row(item: EvaluationItem, shared: SharedDatabases) -> dict[str, str]:
     nested = {
         "tags": dict(sorted(item.sample.tags.items())),
         "schema": None if item.schema is None else dataclasses.asdict(item.schema),
-        "databases": [shared.encode(database) for database in item.databases],
         "gold_results": [
             {
                 "columns": list(result.columns),
@@ -291,11 +290,12 @@ def _to_row(item: EvaluationItem, shared: SharedDatabases) -> dict[str, str]:
     # A lone surrogate is legal in a Python string and in no file.
     safe = {name: text.encode("utf-8", "replace").decode("utf-8") for name, text in texts.items()}
     # Key order is content here: tables and their columns have one.
-    return safe | {name: json.dumps(value, ensure_ascii=True) for name, value in nested.items()}
+    written = {name: json.dumps(value, ensure_ascii=True) for name, value in nested.items()}
+    return safe | written | {"databases": shared.to_text(item.databases)}
 
 
 def _from_row(row: Mapping[str, Any], shared: SharedDatabases) -> EvaluationItem:
-    nested = {name: json.loads(row[name]) for name in _JSON_COLUMNS}
+    nested = {name: json.loads(row[name]) for name in _JSON_COLUMNS if name != "databases"}
     return EvaluationItem(
         sample=Sample(
             id=row["sample_id"],
@@ -311,7 +311,7 @@ def _from_row(row: Mapping[str, Any], shared: SharedDatabases) -> EvaluationItem
         schema=None if nested["schema"] is None else _to_schema(nested["schema"]),
         ordered=nested["order"]["ordered"],
         order_keys=None if nested["order"]["keys"] is None else tuple(nested["order"]["keys"]),
-        databases=tuple(shared.decode(database) for database in nested["databases"]),
+        databases=shared.from_text(row["databases"]),
         gold_results=tuple(
             ExecutionResult(
                 status=ExecutionStatus.OK,

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from sql_ft.config import EvaluationConfig
 from sql_ft.errors import EvaluationError
-from sql_ft.evaluation.evalset_storage import EvaluationSet
+from sql_ft.evaluation.evalset_storage import EvaluationItem, EvaluationSet
 from sql_ft.evaluation.reading import Reader
 from sql_ft.evaluation.rules import (
     EVALUATOR_VERSION,
@@ -23,6 +23,7 @@ from sql_ft.evaluation.rules import (
     sandbox_limits,
 )
 from sql_ft.evaluation.rulings import Case, judge_results, read_texts, to_verdict
+from sql_ft.evaluation.wordings import gold_key
 from sql_ft.execution.sandbox import Job, JobResult, Sandbox
 from sql_ft.records import Prediction, Verdict
 
@@ -104,12 +105,26 @@ def score_arms(
             setting="evaluation.distinct",
             expected=repr(evaluation_set.distinct),
         )
-    cases = [
-        Case(item, {arm: by_id.get(item.sample.id) for by_id, arm in indexed})
-        for item in evaluation_set.entries
+    cases: dict[object, Case] = {}
+    of_entry = []
+    for item in evaluation_set.entries:
+        case = cases.setdefault(_same_gold(item), Case(item, {}))
+        of_entry.append(case)
+        for by_id, arm in indexed:
+            case.answers[item.sample.id, arm] = by_id.get(item.sample.id)
+    _rule(list(cases.values()), config, progress or _silent)
+    return [
+        [
+            to_verdict(case, item.sample, arm)
+            for case, item in zip(of_entry, evaluation_set.entries, strict=True)
+        ]
+        for arm in names
     ]
-    _rule(cases, config, progress or _silent)
-    return [[to_verdict(case, arm) for case in cases] for arm in names]
+
+
+def _same_gold(item: EvaluationItem) -> object:
+    """Equal for entries on which every text gets the same ruling: wordings of one question."""
+    return gold_key(item.sample), item.exclusion, *map(id, item.databases)
 
 
 def _index(
@@ -151,13 +166,13 @@ def _rule(cases: Sequence[Case], config: EvaluationConfig, progress: Progress) -
     """
     rules = match_rules(config)
     reader = Reader(config)
-    total = sum(len(case.arms) for case in cases)
+    total = sum(len(case.answers) for case in cases)
     done = 0
     running: dict[str, Case] = {}
 
     def advance(case: Case) -> None:
         nonlocal done
-        done += len(case.arms)
+        done += len(case.answers)
         progress(done, total)
 
     def jobs() -> Iterator[Job]:
@@ -222,6 +237,7 @@ def _job(case: Case) -> Job:
         databases=case.item.databases[case.done : end],
         queries={entry.sql: entry.sql for entry in case.open.values()},
         vetted=True,
+        names={e.sql: e.names for e in case.open.values() if e.names is not None},
     )
 
 

@@ -15,6 +15,7 @@ from sql_ft.evaluation.adherence import unresolved_names
 from sql_ft.execution import guard
 from sql_ft.execution.canonical import CanonicalGold, translated_key
 from sql_ft.execution.dialect import parse_query, run_passes, translation_errors, write_query
+from sql_ft.execution.named_columns import named_columns
 from sql_ft.execution.schema import Schema
 
 _KEPT_TEXTS = 2000
@@ -29,11 +30,13 @@ class Reading:
         sql: DuckDB text.
         key: `canonical.translated_key` of its tree, which is not kept.
         adheres: Every table and column exists in the schema.
+        names: `named_columns.named_columns` of it.
     """
 
     sql: str
     key: str | None
     adheres: bool
+    names: frozenset[str] | None = None
 
 
 class Reader:
@@ -89,8 +92,10 @@ class Reader:
                 # The passes write functions of their own; they are looked at once more.
                 guard.check_tree(tree)
                 key = translated_key(tree, schema)
+                # Where a name is unknown, the engine's message lists the columns there are.
+                names = named_columns(tree, schema) if adheres else None
                 with translation_errors():
-                    return Reading(write_query(tree), key, adheres)
+                    return Reading(write_query(tree), key, adheres, names)
         except SqlTranslationError as error:
             return error
 

@@ -12,7 +12,7 @@ from sql_ft.execution.compare import MatchRules
 from sql_ft.execution.sandbox import Limits
 from sql_ft.records import content_hash
 
-EVALUATOR_VERSION = 3
+EVALUATOR_VERSION = 4
 """Raised with every change of translation, database generation or matching that can
 change a verdict: stored verdicts and evaluation sets of another version are not reused."""
 

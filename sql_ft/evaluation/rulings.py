@@ -12,7 +12,14 @@ from sql_ft.evaluation.reading import Reader
 from sql_ft.evaluation.result_text import format_head
 from sql_ft.execution import guard
 from sql_ft.execution.compare import MatchRules, compare_results
-from sql_ft.records import ExecutionResult, ExecutionStatus, Outcome, Prediction, Verdict
+from sql_ft.records import (
+    ExecutionResult,
+    ExecutionStatus,
+    Outcome,
+    Prediction,
+    Sample,
+    Verdict,
+)
 
 SAME_SQL = "same_sql"
 """Reason of a verdict on a prediction that is the gold in another spelling."""
@@ -35,18 +42,20 @@ class Ruling:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Open:
-    """A text that has to be executed."""
+    """A text that has to be executed; `names` as in `Reading`."""
 
     sql: str
     adheres: bool
+    names: frozenset[str] | None = None
 
 
 @dataclasses.dataclass(slots=True)
 class Case:
-    """One sample: what its arms wrote, and what is known about each text.
+    """One gold: what was answered to its questions, and what is known about each text.
 
     Attributes:
-        arms: Arm → its prediction; None where an excluded sample has none.
+        item: The entry of the first of its questions.
+        answers: (Sample, arm) → prediction; None where an excluded sample has none.
         rulings: Predicted text → ruling; texts still to be executed are missing.
         open: Predicted text → what to execute.
         heads: Executed text → head of its result on the database worth showing.
@@ -54,7 +63,7 @@ class Case:
     """
 
     item: EvaluationItem
-    arms: dict[str, Prediction | None]
+    answers: dict[tuple[str, str], Prediction | None]
     rulings: dict[str, Ruling] = dataclasses.field(default_factory=dict)
     open: dict[str, Open] = dataclasses.field(default_factory=dict)
     heads: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -63,7 +72,7 @@ class Case:
 
 def read_texts(case: Case, reader: Reader) -> None:
     """Rule on what needs no execution, and list what does."""
-    for prediction in case.arms.values():
+    for prediction in case.answers.values():
         text = prediction.predicted_sql if prediction is not None else ""
         if text in case.rulings or text in case.open:
             continue
@@ -114,7 +123,7 @@ def _rule_unexecuted(
             reading.adheres,
             (head, head),
         )
-    return Open(reading.sql, reading.adheres)
+    return Open(reading.sql, reading.adheres, reading.names)
 
 
 def judge_results(
@@ -193,19 +202,19 @@ def _telling_database(item: EvaluationItem) -> int:
     return next((i for i, result in enumerate(item.gold_results) if result.rows), 0)
 
 
-def to_verdict(case: Case, arm: str) -> Verdict:
-    """The verdict on one arm; every text of the case has a ruling."""
-    item, prediction = case.item, case.arms[arm]
+def to_verdict(case: Case, sample: Sample, arm: str) -> Verdict:
+    """The verdict on one answer; every text of the case has a ruling."""
+    prediction = case.answers[sample.id, arm]
     written = prediction.predicted_sql if prediction is not None else ""
     ruling = case.rulings[written]
     return Verdict(
-        sample_id=item.sample.id,
+        sample_id=sample.id,
         arm=arm,
-        schema_group=item.sample.schema_group,
+        schema_group=sample.schema_group,
         outcome=ruling.outcome,
         status=ruling.status.value,
         reason=ruling.reason,
-        gold_sql=item.gold_sql,
+        gold_sql=case.item.gold_sql,
         predicted_sql=written if ruling.sql is None else ruling.sql,
         valid_sql=ruling.outcome in (Outcome.CORRECT, Outcome.WRONG_RESULT),
         schema_adherence=ruling.adheres,

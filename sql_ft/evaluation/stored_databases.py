@@ -1,4 +1,4 @@
-"""Databases in a stored set: generated ones with their sample, real ones once.
+"""Databases in a stored set: generated ones with their samples, real ones once.
 
 A real database belongs to many samples; its rows stand in a table of their own under the
 hash of their content, which is also what the hash of the set covers.
@@ -45,6 +45,21 @@ class SharedDatabases:
         self.by_key: dict[str, Database] = {}
         # The object is kept too, so that its id stays its own.
         self._keys: dict[int, tuple[str, Database]] = {}
+        self._texts: dict[int, tuple[str, tuple[Database, ...]]] = {}
+        self._read: dict[str, tuple[Database, ...]] = {}
+
+    def to_text(self, databases: tuple[Database, ...]) -> str:
+        """JSON text of a sample's databases; wordings of one question share the object."""
+        if id(databases) not in self._texts:
+            text = json.dumps([self.encode(d) for d in databases], ensure_ascii=True)
+            self._texts[id(databases)] = text, databases
+        return self._texts[id(databases)][0]
+
+    def from_text(self, text: str) -> tuple[Database, ...]:
+        """Inverse of `to_text`: one object for equal texts; raises KeyError, ValueError."""
+        if text not in self._read:
+            self._read[text] = tuple(self.decode(values) for values in json.loads(text))
+        return self._read[text]
 
     def encode(self, database: Database) -> dict[str, Any]:
         """JSON form: a reference for a real database, all rows for another."""

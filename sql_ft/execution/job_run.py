@@ -31,6 +31,8 @@ class Job:
         queries: Key (e.g. ``gold``, ``candidate``) → DuckDB text (`Translated.sql`).
         vetted: The queries have passed `guard` already (`dialect.translate` sees to it);
             the worker's own checks hold all the same.
+        names: Key → names without which no column shows in the query, if that is known
+            (`named_columns`): columns that none of a unit's queries names are not loaded.
     """
 
     id: str
@@ -38,6 +40,7 @@ class Job:
     databases: tuple[Database, ...]
     queries: Mapping[str, str]
     vetted: bool = False
+    names: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

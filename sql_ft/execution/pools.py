@@ -18,6 +18,8 @@ from sql_ft.execution.usage import Key, Usage, is_number
 _WORDS = ("amber", "birch", "cedar", "delta", "ember", "flint", "grove", "haven", "iris", "jade",
           "karst", "lotus", "maple", "north", "onyx", "pearl")  # fmt: skip
 _DATE = re.compile(r"^(\d{4})-(\d{1,2})-(\d{1,2})")
+# Within a line: each wording of a question stands on its own.
+_QUOTED = re.compile(r"\"([^\"\n]+)\"|'([^'\n]+)'")
 _DATE_NAME = re.compile(r"date|time|day|_at$|since|birth", re.IGNORECASE)
 
 
@@ -76,7 +78,7 @@ def build_pools(schema: Schema, usage: Usage, question: str, rng: Random) -> dic
             _link_declared(schema, usage, table.name, foreign.columns, foreign)
     _link_by_name(schema, usage)
     numbers = [float(n) for n in re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?", question)][:6]
-    words = [w for pair in re.findall(r"\"([^\"]+)\"|'([^']+)'", question) for w in pair if w][:6]
+    words = [w for pair in _QUOTED.findall(question) for w in pair if w][:6]
     pools: dict[Key, Pool] = {}
     for members in usage.links.classes(keys).values():
         kind = _common_kind([keys[member][1] for member in members])

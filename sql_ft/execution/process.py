@@ -20,7 +20,7 @@ from sql_ft.errors import SandboxError
 from sql_ft.execution import wire
 from sql_ft.execution.databases import Database
 from sql_ft.execution.job_run import Unit
-from sql_ft.execution.schema import Schema, quote_name
+from sql_ft.execution.schema import Schema, Table, quote_name
 from sql_ft.records import ExecutionResult, ExecutionStatus
 
 START_TIMEOUT_S = 60.0
@@ -28,6 +28,7 @@ LOAD_TIMEOUT_S = 60.0
 # The worker interrupts itself first and ends itself one second later; the parent's
 # kill is for the worker that does neither.
 KILL_GRACE_S = 2.0
+_ROWS_SENT_WHOLE = 200
 
 # The worker starts isolated: no PYTHONPATH, no working directory on its path, and no
 # site-packages, whose .pth files would run code and take time. It is told where this package
@@ -86,7 +87,7 @@ class WorkerProcess:
         self._serial = self._answered = 0
         self._schema: Schema | None = None
         self._database: Database | None = None
-        self._sent: set[str] = set()
+        self._sent: dict[str, set[str]] = {}
         self._fault = ""
         self._distrusted = False
         self._late = False
@@ -110,7 +111,7 @@ class WorkerProcess:
             self._schema = job.schema
         if message["new"]:
             self._database = database
-            self._sent = set()
+            self._sent = {}
         # A name stands in the text of every query that reads the table; names that stand
         # there by chance cost time and nothing else.
         texts = [job.queries[key].casefold() for key in unit.keys]
@@ -118,9 +119,14 @@ class WorkerProcess:
         for table in job.schema.tables:
             named = table.name.replace('"', '""').casefold()
             present = database.rows.get(table.name)
-            if present and table.name not in self._sent and any(named in t for t in texts):
-                self._sent.add(table.name)
-                rows[quote_name(table.name)] = wire.encode_columns(present)
+            if not present or not any(named in t for t in texts):
+                continue
+            sent = self._sent.get(table.name, set())
+            wanted = sent | _wanted_columns(table, unit, len(present))
+            if wanted != sent:
+                self._sent[table.name] = wanted
+                shown = [column.name in wanted for column in table.columns]
+                rows[quote_name(table.name)] = wire.encode_columns(present, shown)
         message["steps"] = [[self._serial + i, job.queries[k]] for i, k in enumerate(unit.keys)]
         self._serial += len(unit.keys)
         self.outgoing += wire.pack(message)
@@ -268,6 +274,17 @@ class WorkerProcess:
         if self._distrusted:
             return ExecutionResult(ExecutionStatus.RUNTIME_ERROR, error="worker was subverted")
         return ExecutionResult(ExecutionStatus.MEMORY, error=f"worker ended with {code}")
+
+
+def _wanted_columns(table: Table, unit: Unit, rows: int) -> set[str]:
+    """Names of the columns that one of the unit's queries can see, and always one."""
+    named = [unit.run.job.names.get(key) for key in unit.keys]
+    # Many rows are sent whole: another question about them may be next.
+    if rows > _ROWS_SENT_WHOLE or None in named:
+        return {column.name for column in table.columns}
+    names = frozenset[str]().union(*(n for n in named if n is not None))
+    wanted = {c.name for c in table.columns if c.name.casefold() in names}
+    return wanted or {table.columns[0].name}
 
 
 def _columns(schema: Schema) -> dict[str, list[list[str]]]:

@@ -94,11 +94,11 @@ def encode_rows(rows: list[tuple[Any, ...]]) -> list[list[Any]]:
     return [[v if type(v) is str else encode_value(v) for v in row] for row in rows]
 
 
-def encode_columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
-    """JSON form of rows, one list a column; there is at least one row."""
+def encode_columns(rows: Sequence[Sequence[Any]], shown: Sequence[bool]) -> list[Any]:
+    """JSON form of rows, one list a column, None for one not shown; there is at least one row."""
     return [
-        [v if type(v) is str else encode_value(v) for v in column]
-        for column in zip(*rows, strict=True)
+        [v if type(v) is str else encode_value(v) for v in column] if show else None
+        for column, show in zip(zip(*rows, strict=True), shown, strict=True)
     ]
 
 

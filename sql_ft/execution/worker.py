@@ -169,11 +169,12 @@ class Tables:
                 self._columns[name] = columns
                 self._create(name)
 
-    def fill(self, rows: dict[str, list[list[Any]]], *, replace: bool) -> None:
+    def fill(self, rows: dict[str, list[list[Any] | None]], *, replace: bool) -> None:
         """Put rows into tables.
 
         Args:
-            rows: Quoted table name → one list of values a column.
+            rows: Quoted table name → one list of values a column; None for a column that no
+                query names, which the table then goes without.
             replace: They are another database than the present one.
         """
         if replace:
@@ -182,21 +183,22 @@ class Tables:
             self._filled = set()
         for name, columns in rows.items():
             self._filled.add(name)
-            self._fill_one(name, [[wire.decode_value(v) for v in c] for c in columns])
+            self._fill_one(name, [c and [wire.decode_value(v) for v in c] for c in columns])
 
-    def _fill_one(self, name: str, values: list[list[Any]]) -> None:
-        types = self._columns[name]
-        if all(_one_type(v, kind) for v, (_, kind) in zip(values, types, strict=True)):
+    def _fill_one(self, name: str, values: list[list[Any] | None]) -> None:
+        given = [v for v in values if v is not None]
+        types = [c for c, v in zip(self._columns[name], values, strict=True) if v is not None]
+        if all(_one_type(v, kind) for v, (_, kind) in zip(given, types, strict=True)):
             lists = ", ".join(
                 f"unnest(?{'' if _arrives_as(kind, v) else f'::{kind}[]'}) AS {column}"
-                for v, (column, kind) in zip(values, types, strict=True)
+                for v, (column, kind) in zip(given, types, strict=True)
             )
-            self._run(f"CREATE OR REPLACE TABLE {name} AS SELECT {lists}", values)
+            self._run(f"CREATE OR REPLACE TABLE {name} AS SELECT {lists}", given)
             return
         # A list holds values of one type only; in a VALUES list each is cast by itself.
-        self._create(name)
+        self._create(name, types)
         mark = "(" + ", ".join("?" * len(types)) + ")"
-        rows = list(zip(*values, strict=True))
+        rows = list(zip(*given, strict=True))
         for start in range(0, len(rows), _INSERT_ROWS):
             part = rows[start : start + _INSERT_ROWS]
             self._connection.execute(
@@ -204,8 +206,8 @@ class Tables:
                 [v for row in part for v in row],
             )
 
-    def _create(self, name: str) -> None:
-        columns = ", ".join(f"{column} {kind}" for column, kind in self._columns[name])
+    def _create(self, name: str, types: list[list[str]] | None = None) -> None:
+        columns = ", ".join(f"{column} {kind}" for column, kind in types or self._columns[name])
         self._run(f"CREATE OR REPLACE TABLE {name} ({columns})", [])
 
     def _run(self, sql: str, values: list[list[Any]]) -> None:
