@@ -29,8 +29,8 @@ def named_columns(tree: exp.Expr, schema: Schema) -> frozenset[str] | None:
         elif isinstance(node, exp.Star):
             if not isinstance(node.parent, exp.Count):
                 return None
-        elif isinstance(node, (exp.Table, exp.Subquery, exp.CTE)):
-            sources.add(node.alias_or_name.casefold())
+        elif isinstance(node, (exp.Table, exp.TableAlias)):
+            sources.add(node.name.casefold())
         elif isinstance(node, exp.Column):
             if not node.table:
                 bare.add(node.name.casefold())

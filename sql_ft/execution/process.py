@@ -28,7 +28,7 @@ LOAD_TIMEOUT_S = 60.0
 # The worker interrupts itself first and ends itself one second later; the parent's
 # kill is for the worker that does neither.
 KILL_GRACE_S = 2.0
-_ROWS_SENT_WHOLE = 200
+ROWS_SENT_WHOLE = 200
 
 # The worker starts isolated: no PYTHONPATH, no working directory on its path, and no
 # site-packages, whose .pth files would run code and take time. It is told where this package
@@ -280,7 +280,7 @@ def _wanted_columns(table: Table, unit: Unit, rows: int) -> set[str]:
     """Names of the columns that one of the unit's queries can see, and always one."""
     named = [unit.run.job.names.get(key) for key in unit.keys]
     # Many rows are sent whole: another question about them may be next.
-    if rows > _ROWS_SENT_WHOLE or None in named:
+    if rows > ROWS_SENT_WHOLE or None in named:
         return {column.name for column in table.columns}
     names = frozenset[str]().union(*(n for n in named if n is not None))
     wanted = {c.name for c in table.columns if c.name.casefold() in names}
