@@ -23,7 +23,7 @@ SAMPLES = [
     Sample("again", "Names of heads above 56, like 'Quentin'", HEAD, OLDER, "g"),
     Sample("elsewhere", "Who is older than 56?", HEAD, OLDER, "h"),
 ]
-WRONG, RIGHT = "SELECT name FROM head", "SELECT h.name FROM head AS h WHERE 56 < h.age"
+WRONG, RIGHT = "SELECT name FROM head", "SELECT name FROM head WHERE age >= 57"
 
 
 @pytest.fixture(scope="module")
@@ -100,4 +100,4 @@ def test_each_sample_gets_its_own_verdict_and_a_text_runs_once(folder, monkeypat
     assert found[0].gold_sql == found[2].gold_sql
     assert {job.id for job in jobs} == {"first", "other", "elsewhere"}
     # Both texts on the first database together.
-    assert [len(job.queries) for job in jobs if job.id == "first"][0] == 2
+    assert next(len(job.queries) for job in jobs if job.id == "first") == 2
