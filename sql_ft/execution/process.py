@@ -29,6 +29,10 @@ LOAD_TIMEOUT_S = 60.0
 # kill is for the worker that does neither.
 KILL_GRACE_S = 2.0
 ROWS_SENT_WHOLE = 200
+# Of the rows of a query's tables, each counted once. No order of joins takes long over so few,
+# and planning one takes longer than executing it. Only the query and the database decide, not
+# what a worker happens to hold: the order of unordered rows may depend on it.
+_FEW_COMBINATIONS = 100_000
 
 # The worker starts isolated: no PYTHONPATH, no working directory on its path, and no
 # site-packages, whose .pth files would run code and take time. It is told where this package
@@ -115,19 +119,26 @@ class WorkerProcess:
         # A name stands in the text of every query that reads the table; names that stand
         # there by chance cost time and nothing else.
         texts = [job.queries[key].casefold() for key in unit.keys]
+        combinations = [1] * len(texts)
         message["rows"] = rows = {}
         for table in job.schema.tables:
             named = table.name.replace('"', '""').casefold()
             present = database.rows.get(table.name)
-            if not present or not any(named in t for t in texts):
+            readers = [place for place, text in enumerate(texts) if present and named in text]
+            if not present or not readers:
                 continue
+            for place in readers:
+                combinations[place] *= len(present)
             sent = self._sent.get(table.name, set())
             wanted = sent | _wanted_columns(table, unit, len(present))
             if wanted != sent:
                 self._sent[table.name] = wanted
                 shown = [column.name in wanted for column in table.columns]
                 rows[quote_name(table.name)] = wire.encode_columns(present, shown)
-        message["steps"] = [[self._serial + i, job.queries[k]] for i, k in enumerate(unit.keys)]
+        message["steps"] = [
+            [self._serial + place, job.queries[key], combinations[place] > _FEW_COMBINATIONS]
+            for place, key in enumerate(unit.keys)
+        ]
         self._serial += len(unit.keys)
         self.outgoing += wire.pack(message)
         self.flush()

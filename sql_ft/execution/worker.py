@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sql_ft.execution import wire
 from sql_ft.execution.engine_settings import engine_settings
+from sql_ft.execution.worker_tables import Tables
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,11 +33,7 @@ except ImportError:  # not a POSIX system; the parent refuses to start there
 
 _CHUNK_ROWS = 2048
 _GRACE_S = 1.0
-_INSERT_ROWS = 200
-_KEPT_STATEMENTS = 500
 _KEPT_QUERIES = 20
-# An int arrives as INTEGER or HUGEINT, as large as it is: BIGINT has to be said.
-_PYTHON_TYPES = {"VARCHAR": str, "DOUBLE": float}
 
 
 class Watchdog(threading.Thread):
@@ -57,9 +54,10 @@ class Watchdog(threading.Thread):
         self._parent = os.getppid()
         self.fired = False
 
-    def arm(self, seconds: float) -> None:
-        """Start the clock of one query."""
+    def arm(self, seconds: float, connection: duckdb.DuckDBPyConnection | None = None) -> None:
+        """Start the clock of one query, on another connection than the last if one is named."""
         with self._lock:
+            self._connection = connection or self._connection
             self.fired = False
             self._deadline = time.monotonic() + seconds
 
@@ -96,16 +94,20 @@ def open_connection(memory_limit_mb: int) -> duckdb.DuckDBPyConnection:
 
 def open_connections(
     memory_limit_mb: int,
-) -> tuple[duckdb.DuckDBPyConnection, duckdb.DuckDBPyConnection]:
-    """Two connections to one such database: for queries, and for loading rows."""
+) -> tuple[duckdb.DuckDBPyConnection, duckdb.DuckDBPyConnection, duckdb.DuckDBPyConnection]:
+    """Three connections to one such database: with the optimizer, and two without it.
+
+    The second is for queries on few rows, the third for loading rows.
+    """
     connection = duckdb.connect(":memory:", config=engine_settings(f"{memory_limit_mb}MB"))
     connection.execute("SET enable_external_access = false")
     connection.execute("SET preserve_insertion_order = true")
     connection.execute("SET TimeZone = 'UTC'")
-    loader = connection.cursor()
+    plain, loader = connection.cursor(), connection.cursor()
+    plain.execute("PRAGMA disable_optimizer")
     loader.execute("PRAGMA disable_optimizer")
     connection.execute("SET lock_configuration = true")
-    return connection, loader
+    return connection, plain, loader
 
 
 def limit_process(memory_limit_mb: int, *, file_size_bytes: int = 0) -> None:
@@ -135,115 +137,19 @@ def limit_cpu(seconds: float) -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
 
 
-class Tables:
-    """The tables of one schema, filled from one database at a time.
-
-    Replacing a table costs half a millisecond, so only those that a query names are
-    filled, and a database stays until another one is sent. A table that the present
-    database did not fill is empty: no row outlives its database.
-
-    Args:
-        connection: A connection of its own beside the one that runs queries: rows are
-            loaded without the optimizer, which a third of the time would go to.
-    """
-
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        self._connection = connection
-        self._columns: dict[str, list[list[str]]] = {}
-        self._filled: set[str] = set()
-        self._statements: dict[str, duckdb.Statement] = {}
-
-    def set_schema(self, tables: dict[str, list[list[str]]]) -> None:
-        """Make the tables of a schema: quoted name → quoted column names and types.
-
-        Empty tables that are the same in both schemas stay: the questions of one
-        database differ in a type here and there.
-        """
-        for name in list(self._columns):
-            if name in self._filled or self._columns[name] != tables.get(name):
-                self._connection.execute(f"DROP TABLE {name}")
-                del self._columns[name]
-        self._filled = set()
-        for name, columns in tables.items():
-            if name not in self._columns:
-                self._columns[name] = columns
-                self._create(name)
-
-    def fill(self, rows: dict[str, list[list[Any] | None]], *, replace: bool) -> None:
-        """Put rows into tables.
-
-        Args:
-            rows: Quoted table name → one list of values a column; None for a column that no
-                query names, which the table then goes without.
-            replace: They are another database than the present one.
-        """
-        if replace:
-            for name in sorted(self._filled - rows.keys()):
-                self._create(name)
-            self._filled = set()
-        for name, columns in rows.items():
-            self._filled.add(name)
-            self._fill_one(name, [c and [wire.decode_value(v) for v in c] for c in columns])
-
-    def _fill_one(self, name: str, values: list[list[Any] | None]) -> None:
-        given = [v for v in values if v is not None]
-        types = [c for c, v in zip(self._columns[name], values, strict=True) if v is not None]
-        if all(_one_type(v, kind) for v, (_, kind) in zip(given, types, strict=True)):
-            lists = ", ".join(
-                f"unnest(?{'' if _arrives_as(kind, v) else f'::{kind}[]'}) AS {column}"
-                for v, (column, kind) in zip(given, types, strict=True)
-            )
-            self._run(f"CREATE OR REPLACE TABLE {name} AS SELECT {lists}", given)
-            return
-        # A list holds values of one type only; in a VALUES list each is cast by itself.
-        self._create(name, types)
-        mark = "(" + ", ".join("?" * len(types)) + ")"
-        rows = list(zip(*given, strict=True))
-        for start in range(0, len(rows), _INSERT_ROWS):
-            part = rows[start : start + _INSERT_ROWS]
-            self._connection.execute(
-                f"INSERT INTO {name} VALUES " + ", ".join([mark] * len(part)),
-                [v for row in part for v in row],
-            )
-
-    def _create(self, name: str, types: list[list[str]] | None = None) -> None:
-        columns = ", ".join(f"{column} {kind}" for column, kind in types or self._columns[name])
-        self._run(f"CREATE OR REPLACE TABLE {name} ({columns})", [])
-
-    def _run(self, sql: str, values: list[list[Any]]) -> None:
-        statement = self._statements.get(sql)
-        if statement is None:
-            if len(self._statements) > _KEPT_STATEMENTS:
-                self._statements.clear()
-            (statement,) = self._connection.extract_statements(sql)
-            self._statements[sql] = statement
-        self._connection.execute(statement, values)
-
-
-def _arrives_as(kind: str, values: list[Any]) -> bool:
-    """True if the engine gives a list of these values that type unasked: a cast costs 30 µs."""
-    return {type(v) for v in values if v is not None} == {_PYTHON_TYPES.get(kind)}
-
-
-def _one_type(values: list[Any], kind: str) -> bool:
-    found = {type(v) for v in values if v is not None}
-    return len(found) < 2 or (kind == "DOUBLE" and found == {int, float})
-
-
 class Session:
     """Runs the jobs that the parent sends."""
 
     def __init__(self, options: dict[str, Any], out: int) -> None:
         self.timeout_s = float(options["query_timeout_s"])
         self.max_rows = int(options["max_result_rows"])
-        self.connection, loader = open_connections(int(options["engine_memory_mb"]))
-        begin, rollback = self.connection.extract_statements(
-            "BEGIN TRANSACTION READ ONLY; ROLLBACK"
-        )
+        opened = open_connections(int(options["engine_memory_mb"]))
+        self.optimizing, self.plain, loader = opened
+        begin, rollback = loader.extract_statements("BEGIN TRANSACTION READ ONLY; ROLLBACK")
         self.begin, self.rollback = begin, rollback
         self.tables = Tables(loader)
         self.queries: dict[str, duckdb.Statement] = {}
-        self.watchdog = Watchdog(self.connection, self.timeout_s)
+        self.watchdog = Watchdog(self.optimizing, self.timeout_s)
         self.watchdog.start()
         self.out = out
         limit_process(int(options["memory_limit_mb"]))
@@ -266,22 +172,22 @@ class Session:
             self.send({"fault": _first_line(error)})
             raise
         self.send({"loaded": True})
-        for number, sql in unit["steps"]:
-            answer = self.run_query(sql)
+        for number, sql, optimized in unit["steps"]:
+            answer = self.run_query(sql, self.optimizing if optimized else self.plain)
             try:
                 self.send({"n": number, **answer})
             except wire.FrameTooLargeError as error:
                 self.send({"n": number, **_failure("too_many_rows", f"result of {error}")})
 
-    def run_query(self, sql: str) -> dict[str, Any]:
+    def run_query(self, sql: str, connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         """One query in its own read-only transaction."""
         limit_cpu(self.timeout_s)
-        self.watchdog.arm(self.timeout_s)
+        self.watchdog.arm(self.timeout_s, connection)
         began = False
         try:
             statement = self.queries.get(sql)
             if statement is None:
-                statements = self.connection.extract_statements(sql)
+                statements = connection.extract_statements(sql)
                 if len(statements) != 1:
                     kind = "not_a_query" if statements else "empty"
                     return _failure(kind, f"{len(statements)} statements")
@@ -293,10 +199,10 @@ class Session:
                     self.queries.clear()
                 self.queries[sql] = statement
             if "random" in sql.lower() or "sample" in sql.lower() or "uuid" in sql.lower():
-                self.connection.execute("SELECT setseed(0.5)").fetchall()
-            self.connection.execute(self.begin)
+                connection.execute("SELECT setseed(0.5)").fetchall()
+            connection.execute(self.begin)
             began = True
-            return self.fetch(statement)
+            return self.fetch(connection.execute(statement))
         # DuckDB raises RuntimeError in places that have no error type: for a failed allocation,
         # and for an interrupt.
         except (
@@ -313,11 +219,10 @@ class Session:
         finally:
             self.watchdog.disarm()
             if began:
-                self.connection.execute(self.rollback)
+                connection.execute(self.rollback)
 
-    def fetch(self, statement: duckdb.Statement) -> dict[str, Any]:
-        """Execute and read at most one row more than is allowed."""
-        cursor = self.connection.execute(statement)
+    def fetch(self, cursor: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+        """Read at most one row more than is allowed."""
         columns = [str(d[0]) for d in cursor.description or ()]
         rows: list[tuple[Any, ...]] = []
         size = 0
