@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from sql_ft.execution import wire
@@ -31,7 +30,7 @@ class Tables:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
         self._columns: dict[str, list[list[str]]] = {}
-        self._filled: dict[str, int] = {}
+        self._filled: set[str] = set()
         self._statements: dict[str, duckdb.Statement] = {}
 
     def set_schema(self, tables: dict[str, list[list[str]]]) -> None:
@@ -44,7 +43,7 @@ class Tables:
             if name in self._filled or self._columns[name] != tables.get(name):
                 self._connection.execute(f"DROP TABLE {name}")
                 del self._columns[name]
-        self._filled = {}
+        self._filled = set()
         for name, columns in tables.items():
             if name not in self._columns:
                 self._columns[name] = columns
@@ -61,16 +60,10 @@ class Tables:
         if replace:
             for name in sorted(self._filled - rows.keys()):
                 self._create(name)
-            self._filled = {}
+            self._filled = set()
         for name, columns in rows.items():
-            values = [c and [wire.decode_value(v) for v in c] for c in columns]
-            self._filled[name] = next(len(v) for v in values if v is not None)
-            self._fill_one(name, values)
-
-    @property
-    def combinations(self) -> int:
-        """Rows of the product of all tables that hold any."""
-        return math.prod(self._filled.values())
+            self._filled.add(name)
+            self._fill_one(name, [c and [wire.decode_value(v) for v in c] for c in columns])
 
     def _fill_one(self, name: str, values: list[list[Any] | None]) -> None:
         given = [v for v in values if v is not None]
