@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -29,10 +30,12 @@ LOAD_TIMEOUT_S = 60.0
 # kill is for the worker that does neither.
 KILL_GRACE_S = 2.0
 ROWS_SENT_WHOLE = 200
-# Of the rows of a query's tables, each counted once. No order of joins takes long over so few,
-# and planning one takes longer than executing it. Only the query and the database decide, not
-# what a worker happens to hold: the order of unordered rows may depend on it.
-_FEW_COMBINATIONS = 100_000
+# Combinations of the rows that a query reads. No order of joins takes long over fewer, and
+# planning one takes longer than executing it. Only the query and the database decide, not what
+# a worker happens to hold: the order of unordered rows may depend on it.
+_MANY = 100_000
+# Words of queries that make rows of their own.
+_GENERATES = re.compile(r"\b(range|generate_series|unnest|recursive)\b")
 
 # The worker starts isolated: no PYTHONPATH, no working directory on its path, and no
 # site-packages, whose .pth files would run code and take time. It is told where this package
@@ -119,7 +122,7 @@ class WorkerProcess:
         # A name stands in the text of every query that reads the table; names that stand
         # there by chance cost time and nothing else.
         texts = [job.queries[key].casefold() for key in unit.keys]
-        combinations = [1] * len(texts)
+        combinations = [_MANY if _GENERATES.search(text) else 1 for text in texts]
         message["rows"] = rows = {}
         for table in job.schema.tables:
             named = table.name.replace('"', '""').casefold()
@@ -128,7 +131,7 @@ class WorkerProcess:
             if not present or not readers:
                 continue
             for place in readers:
-                combinations[place] *= len(present)
+                combinations[place] *= len(present) ** _count_reads(texts[place], named)
             sent = self._sent.get(table.name, set())
             wanted = sent | _wanted_columns(table, unit, len(present))
             if wanted != sent:
@@ -136,7 +139,7 @@ class WorkerProcess:
                 shown = [column.name in wanted for column in table.columns]
                 rows[quote_name(table.name)] = wire.encode_columns(present, shown)
         message["steps"] = [
-            [self._serial + place, job.queries[key], combinations[place] > _FEW_COMBINATIONS]
+            [self._serial + place, job.queries[key], combinations[place] >= _MANY]
             for place, key in enumerate(unit.keys)
         ]
         self._serial += len(unit.keys)
@@ -285,6 +288,12 @@ class WorkerProcess:
         if self._distrusted:
             return ExecutionResult(ExecutionStatus.RUNTIME_ERROR, error="worker was subverted")
         return ExecutionResult(ExecutionStatus.MEMORY, error=f"worker ended with {code}")
+
+
+def _count_reads(text: str, table: str) -> int:
+    """How often a query reads a table; at most as often as the name stands there."""
+    quoted = f'"{table}"'
+    return max(1, text.count(quoted) - text.count(f"{quoted}."))
 
 
 def _wanted_columns(table: Table, unit: Unit, rows: int) -> set[str]:
