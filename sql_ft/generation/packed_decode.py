@@ -7,12 +7,12 @@ which rows have stopped; when half of them have, the rest go on in a graph of ha
 
 The tokens are those of `transformers`' ``generate(do_sample=False)`` row by row in float32;
 in bfloat16 a near-tie can fall the other way, as it does between any two batch sizes. A
-decoder that is kept (serving) also replays the prompt of a single row.
+decoder that is kept (serving) also replays the prompt of a single row. A row that comes alone
+can be decoded with kernels of its own (`one_row`).
 """
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,7 +21,9 @@ import torch
 
 from sql_ft.generation.greedy import Decoded
 from sql_ft.generation.kv_slots import KVSlots, PromptRows, StepRows
-from sql_ft.generation.one_row import OneRow, why_not
+from sql_ft.generation.one_row import OneRow
+from sql_ft.generation.one_row_weights import why_not
+from sql_ft.generation.packed_state import Prompts, State
 from sql_ft.packed_attention import WholeRows, packed_attention_used, read_packed
 
 logger = logging.getLogger(__name__)
@@ -31,65 +33,6 @@ _LOOK_EVERY = 8
 # Of the memory that is free once the model is loaded.
 _CACHE_SHARE = 0.6
 _SLOT_STEP = 64
-
-
-@dataclasses.dataclass(slots=True)
-class State:
-    """One row a place: what a step reads and leaves for the next."""
-
-    tokens: torch.Tensor
-    positions: torch.Tensor
-    places: torch.Tensor
-    slot_starts: torch.Tensor
-    counts: torch.Tensor
-    stopped: torch.Tensor
-    out: torch.Tensor
-    step: torch.Tensor
-    query_starts: torch.Tensor
-
-    def fields(self) -> list[torch.Tensor]:
-        return [getattr(self, field.name) for field in dataclasses.fields(self)]
-
-    def load(self, other: State) -> None:
-        for mine, theirs in zip(self.fields(), other.fields(), strict=True):
-            mine.copy_(theirs)
-
-    def kept(self, rows: torch.Tensor) -> State:
-        """Return a state of some of the rows."""
-        starts = self.slot_starts.index_select(0, rows)
-        return State(
-            tokens=self.tokens[rows],
-            positions=self.positions[rows],
-            places=self.places[rows],
-            slot_starts=torch.cat([starts, starts[-1:]]),
-            counts=self.counts[rows],
-            stopped=self.stopped[rows],
-            out=self.out[rows],
-            step=self.step.clone(),
-            query_starts=self.query_starts[: len(rows) + 1].clone(),
-        )
-
-
-@dataclasses.dataclass(slots=True)
-class _Prompts:
-    """Prompts end to end: what a pass over them reads.
-
-    Attributes:
-        ids: ``[tokens]``.
-        positions: ``[tokens]``: place of each token in its prompt.
-        places: ``[tokens]``: place of each token in the cache.
-        boundaries: ``int32[rows + 1]``.
-        lasts: ``[prompts]``: index of each prompt's last token.
-    """
-
-    ids: torch.Tensor
-    positions: torch.Tensor
-    places: torch.Tensor
-    boundaries: torch.Tensor
-    lasts: torch.Tensor
-
-    def fields(self) -> list[torch.Tensor]:
-        return [getattr(self, field.name) for field in dataclasses.fields(self)]
 
 
 class PackedDecoder:
@@ -131,7 +74,7 @@ class PackedDecoder:
         self._one_row = OneRow(causal, self.cache, self._stops) if one_row_kernels else None
         self._alone = False
         # By rounded length: None once seen, then the graph, its inputs and its result.
-        self._prompt_graphs: dict[int, tuple[Any, _Prompts, torch.Tensor] | None] = {}
+        self._prompt_graphs: dict[int, tuple[Any, Prompts, torch.Tensor] | None] = {}
 
     def takes(self, prompts: Sequence[Sequence[int]]) -> bool:
         """Say whether every prompt and its answer fit into a slot."""
@@ -279,7 +222,7 @@ class PackedDecoder:
 
     def _lay_out(
         self, prompts: Sequence[Sequence[int]], first_slot: int, fill_to: int = 0
-    ) -> _Prompts:
+    ) -> Prompts:
         """Make tensors of prompts; filling is a row of its own behind the last.
 
         Its keys and values lie where the answer's will be, which overwrites them before it
@@ -300,9 +243,9 @@ class PackedDecoder:
             places = torch.cat([places, places[-1] + 1 + more])
             boundaries = torch.cat([boundaries, ends[-1:] + filling])
         tensors = (ids, positions, places, boundaries.int(), ends - 1)
-        return _Prompts(*(tensor.to(self.device) for tensor in tensors))
+        return Prompts(*(tensor.to(self.device) for tensor in tensors))
 
-    def _pass_over(self, prompts: _Prompts, longest: int, lengths: tuple[int, ...]) -> torch.Tensor:
+    def _pass_over(self, prompts: Prompts, longest: int, lengths: tuple[int, ...]) -> torch.Tensor:
         """Fill the slots; return the hidden state of each prompt's last token."""
         rows = PromptRows(
             self.cache, WholeRows(prompts.boundaries, longest, lengths), prompts.places
