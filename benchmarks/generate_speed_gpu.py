@@ -103,6 +103,16 @@ def one_by_one(
     return [decoder.decode([prompt])[0].token_ids for prompt in prompts]
 
 
+def keep_hidden(decoder: Any, kept: list[torch.Tensor]) -> None:
+    choose = decoder._choose
+
+    def choose_and_keep(hidden: torch.Tensor, state: Any) -> None:
+        kept.append(hidden[0])
+        choose(hidden, state)
+
+    decoder._choose = choose_and_keep
+
+
 def check_steps(base: str, prompt: list[int], steps: int) -> dict[str, Any]:
     """Each step's last hidden state against float32's over the same tokens, relative error.
 
@@ -140,8 +150,7 @@ def check_steps(base: str, prompt: list[int], steps: int) -> dict[str, Any]:
             decoder._alone = True
             state = decoder._read_prompts([prompt])
             kept: list[torch.Tensor] = []
-            choose = decoder._choose
-            decoder._choose = lambda hidden, state: (kept.append(hidden[0]), choose(hidden, state))
+            keep_hidden(decoder, kept)
             for step in range(steps):
                 state.tokens.copy_(ids[0, len(prompt) + step : len(prompt) + step + 1])
                 decoder._step(state)
