@@ -24,7 +24,7 @@ from sql_ft.generation.kv_slots import KVSlots, PromptRows, StepRows
 from sql_ft.generation.one_row import OneRow
 from sql_ft.generation.one_row_weights import why_not
 from sql_ft.generation.packed_state import Prompts, State
-from sql_ft.packed_attention import WholeRows, packed_attention_used, read_packed
+from sql_ft.packed_attention import WholeRows, packed_attention_used, read_packed, takes_boundaries
 
 logger = logging.getLogger(__name__)
 
@@ -193,7 +193,9 @@ class PackedDecoder:
         return state
 
     def _read_some(self, prompts: Sequence[Sequence[int]], first_slot: int) -> torch.Tensor:
-        if self._pool is not None and len(prompts) == 1 and first_slot == 0:
+        # Attention that takes no boundaries (float32) would keep the captured prompt's length.
+        by_boundaries = takes_boundaries(self._head.weight)
+        if self._pool is not None and by_boundaries and len(prompts) == 1 and first_slot == 0:
             return self._read_one(prompts[0])
         lengths = tuple(map(len, prompts))
         return self._pass_over(self._lay_out(prompts, first_slot), max(lengths), lengths)
