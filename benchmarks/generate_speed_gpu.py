@@ -15,6 +15,8 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -30,7 +32,9 @@ from sql_ft.data.chat import encode_prompt
 from sql_ft.data.prepare import prepare_dataset
 from sql_ft.fused_layers import apply_liger, fuse_lora_layers, fuse_query_key_value
 from sql_ft.generation.greedy import decode_all
+from sql_ft.generation.one_row_weights import why_not
 from sql_ft.generation.packed_decode import decode_all_packed, make_decoder
+from sql_ft.packed_attention import packed_attention_used
 from sql_ft.records import Sample, read_jsonl
 from sql_ft.residual_stream import fuse_residual_sums
 
@@ -58,7 +62,12 @@ def stock(model: Any, prompts: list[list[int]], new: int, stops: list[int], **kw
 
 
 def packed(
-    model: Any, prompts: list[list[int]], new: int, stops: list[int], graphs: bool = True
+    model: Any,
+    prompts: list[list[int]],
+    new: int,
+    stops: list[int],
+    graphs: bool = True,
+    kernels: bool = False,
 ) -> Any:
     decoder = make_decoder(
         model,
@@ -67,6 +76,7 @@ def packed(
         batch_size=len(prompts),
         stop_ids=stops,
         graphs=graphs,
+        one_row_kernels=kernels,
     )
     return decode_all_packed(decoder, prompts)
 
@@ -76,6 +86,90 @@ def fuse(model: Any) -> None:
     apply_liger(model)
     fuse_query_key_value(model)
     fuse_residual_sums(model)
+
+
+def one_by_one(
+    model: Any, prompts: list[list[int]], new: int, stops: list[int], kernels: bool
+) -> list[list[int]]:
+    """Every prompt alone, by one kept decoder, with `one_row`'s kernels or those of many rows."""
+    decoder = make_decoder(
+        model,
+        [max(prompts, key=len)],
+        max_new_tokens=new,
+        batch_size=1,
+        stop_ids=stops,
+        one_row_kernels=kernels,
+    )
+    if kernels and decoder._one_row is None:
+        raise SystemExit(f"no kernels for one row: {why_not(decoder._causal)}")
+    return [decoder.decode([prompt])[0].token_ids for prompt in prompts]
+
+
+def keep_hidden(decoder: Any, kept: list[torch.Tensor]) -> None:
+    choose = decoder._choose
+
+    def choose_and_keep(hidden: torch.Tensor, state: Any) -> None:
+        kept.append(hidden[0])
+        choose(hidden, state)
+
+    decoder._choose = choose_and_keep
+
+
+def check_steps(base: str, prompt: list[int], steps: int) -> dict[str, Any]:
+    """Each step's last hidden state against float32's over the same tokens, relative error.
+
+    The token that float32 would choose is given to both, so that errors do not add up to
+    another text.
+    """
+    full = load_base(
+        ModelConfig(name_or_path=base, quantization="none", compute_dtype="float32"),
+        purpose="generate",
+    )
+    half = load_base(
+        ModelConfig(name_or_path=base, quantization="none", compute_dtype="bfloat16"),
+        purpose="generate",
+    )
+    fuse(half)
+    errors: dict[str, list[float]] = {"one_row": [], "many_rows": []}
+    chosen = {"one_row": 0, "many_rows": 0}
+    with torch.inference_mode(), packed_attention_used(half):
+        ids = torch.tensor([[*prompt]], device=full.device)
+        for _ in range(steps):
+            logits = full(ids).logits[:, -1:]
+            ids = torch.cat([ids, logits.argmax(-1)], dim=1)
+        wanted = full.base_model(ids).last_hidden_state[0, len(prompt) :]
+        best = full.lm_head(wanted).argmax(-1)
+        for name in errors:
+            decoder = make_decoder(
+                half,
+                [prompt],
+                max_new_tokens=steps + 1,
+                batch_size=1,
+                stop_ids=[-1],
+                graphs=False,
+                one_row_kernels=name == "one_row",
+            )
+            decoder._alone = True
+            state = decoder._read_prompts([prompt])
+            kept: list[torch.Tensor] = []
+            keep_hidden(decoder, kept)
+            for step in range(steps):
+                state.tokens.copy_(ids[0, len(prompt) + step : len(prompt) + step + 1])
+                decoder._step(state)
+                if decoder._one_row is not None:
+                    norm = half.base_model.norm
+                    x = decoder._one_row._x[0].float()
+                    x = x * torch.rsqrt(x.square().mean() + norm.variance_epsilon)
+                    kept.append(x.bfloat16() * norm.weight)
+                error = (kept[-1].float() - wanted[step]).norm() / wanted[step].norm()
+                errors[name].append(float(error))
+                chosen[name] += int(state.tokens[0] == best[step])
+    return {
+        "steps": steps,
+        "relative_error_median": {k: statistics.median(v) for k, v in errors.items()},
+        "relative_error_most": {k: max(v) for k, v in errors.items()},
+        "token_of_float32_chosen": chosen,
+    }
 
 
 def check_identity(folder: Path, count: int, new: int) -> dict[str, Any]:
@@ -102,6 +196,9 @@ def check_identity(folder: Path, count: int, new: int) -> dict[str, Any]:
     )
     if not CUDA:
         return found
+    fuse_query_key_value(plain)
+    got = one_by_one(plain, prompts, new, stops, True)
+    found["fp32_one_row_kernels_equal"] = sum(a == b for a, b in zip(got, wanted, strict=True))
     half = load_base(ModelConfig(quantization="none", compute_dtype="bfloat16"), purpose="generate")
     stock_half = [stock(half, [prompt], new, stops)[0] for prompt in prompts]
     fuse(half)
@@ -110,6 +207,15 @@ def check_identity(folder: Path, count: int, new: int) -> dict[str, Any]:
     found["bf16_equal_to_stock_one_by_one"] = sum(
         g.token_ids == w for g, w in zip(outs[1], stock_half, strict=True)
     )
+    many, alone = (one_by_one(half, prompts, new, stops, kernels) for kernels in (False, True))
+    batch = [row.token_ids for row in outs[1]]
+    for name, answers, others in (
+        ("one_row_kernels_equal_to_kernels_of_many", alone, many),
+        ("one_row_kernels_equal_to_batch", alone, batch),
+        ("kernels_of_many_equal_to_batch", many, batch),
+        ("one_row_kernels_equal_to_stock_one_by_one", alone, stock_half),
+    ):
+        found[f"bf16_{name}"] = sum(a == b for a, b in zip(answers, others, strict=True))
     return found
 
 
@@ -147,7 +253,12 @@ def main() -> None:
     parser.add_argument("--skip-compiled", action="store_true")
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--only-identity", action="store_true", help="no speeds")
     arguments = parser.parse_args()
+    if arguments.only_identity:
+        with tempfile.TemporaryDirectory(prefix="generate-identity-") as folder:
+            print(json.dumps(check_identity(Path(folder), arguments.identity_rows, 64)))
+        return
     figures: dict[str, Any] = {"machine": _machine(), "rows": []}
 
     def add(name: str, tokens: int, seconds: list[float], first: float, **more: Any) -> None:
@@ -222,13 +333,25 @@ def main() -> None:
         )
 
         def kept(some: Any, what: str) -> None:
-            for name, which, count in (("512", prompts, new), ("1", one, one_new)):
+            for name, which, count, kernels in (
+                ("512", prompts, new, False),
+                ("1, kernels of many", one, one_new, False),
+                ("1", one, one_new, True),
+            ):
                 decoder = make_decoder(
-                    some, which, max_new_tokens=count, batch_size=len(which), stop_ids=[-1]
+                    some,
+                    which,
+                    max_new_tokens=count,
+                    batch_size=len(which),
+                    stop_ids=[-1],
+                    one_row_kernels=kernels,
                 )
+                more = {}
+                if CUDA and kernels:
+                    more["one_row_kernels"] = decoder._one_row is not None
                 # The prompt of a single row is captured at the second call.
                 seconds, _, first = timed(lambda d=decoder, w=which: d.decode(w), 5, warm=2)
-                add(f"{what}, batch {name}, kept", len(which) * count, seconds, first)
+                add(f"{what}, batch {name}, kept", len(which) * count, seconds, first, **more)
                 del decoder
 
         kept(model, "this loop, bf16")
@@ -250,7 +373,21 @@ def main() -> None:
         name = "this loop, adapter beside, batch 512, capture counted"
         add(name, total, seconds, first)
         kept(adapted, "this loop, adapter beside")
-        figures["identity"] = check_identity(Path(folder) / "identity", arguments.identity_rows, 64)
+        if CUDA:
+            del model, adapted
+            torch.cuda.empty_cache()
+            figures["steps_against_float32"] = check_steps(str(base), one[0], 32)
+            print(json.dumps(figures["steps_against_float32"]), flush=True)
+        # In a process of its own: liger's rotary embedding would be stock's here too.
+        rows = str(arguments.identity_rows)
+        command = [sys.executable, __file__, "--tokenizer-dir", str(arguments.tokenizer_dir)]
+        found = subprocess.run(
+            [*command, "--identity-rows", rows, "--only-identity"],
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        figures["identity"] = json.loads(found.stdout.splitlines()[-1])
         print(json.dumps(figures["identity"]), flush=True)
         if arguments.out:
             arguments.out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")

@@ -71,33 +71,44 @@ def measure(name: str, config: RunConfig, work: Path, count: int, singles: int) 
     ]
     probe = probe_positions(asked, config.generation.batch_size)
     ways = [[probe], [[position] for position in everything[:singles]]]
-    job = work / "job.json"
-    job.write_text(
-        json.dumps(
+    rows: dict[str, Any] = {"base": name, "packed": packed, "judged": len(samples)}
+    # A row that comes alone: with its own kernels, and with those that judged it.
+    for kernels, what in ((True, "one row a request"), (False, "the same, kernels of many rows")):
+        served = ask_fresh_process(
+            work,
             {
-                "config": config.model_dump(mode="json"),
+                "config": config.model_copy(
+                    update={
+                        "generation": config.generation.model_copy(
+                            update={"one_row_kernels": kernels}
+                        )
+                    }
+                ).model_dump(mode="json"),
                 "adapter": str(result.adapter_dir),
                 "samples": str(prepared.eval_path),
                 "count": count,
                 "ways": ways,
-            }
+            },
         )
-    )
-    out = subprocess.run(
-        [sys.executable, __file__, "--serve", str(job)], check=True, capture_output=True, text=True
-    )
-    served = json.loads(out.stdout.splitlines()[-1])
-    rows: dict[str, Any] = {"base": name, "packed": packed, "judged": len(samples)}
-    for what, positions, answers in (
-        ("probe set in one request", probe, served[0]),
-        ("one row a request", everything[:singles], served[1]),
-    ):
-        rows[what] = {
-            "n": len(positions),
-            "identical": sum(judged[i] == a for i, a in zip(positions, answers, strict=True)),
-        }
+        for title, positions, answers in (
+            ("probe set in one request", probe, served[0]),
+            (what, everything[:singles], served[1]),
+        ):
+            rows[title] = {
+                "n": len(positions),
+                "identical": sum(judged[i] == a for i, a in zip(positions, answers, strict=True)),
+            }
     rows["distinct_answers"] = len({tuple(ids) for ids in judged})
     return rows
+
+
+def ask_fresh_process(work: Path, job: dict[str, Any]) -> Any:
+    path = work / "job.json"
+    path.write_text(json.dumps(job))
+    out = subprocess.run(
+        [sys.executable, __file__, "--serve", str(path)], check=True, capture_output=True, text=True
+    )
+    return json.loads(out.stdout.splitlines()[-1])
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 # What these layers do between norms is known: two sums, nothing scaled, nothing gated.
-_KNOWN = ("llama", "mistral", "qwen2")
+KNOWN_ARCHITECTURES = ("llama", "mistral", "qwen2")
 
 
 class _Stream:
@@ -31,7 +31,7 @@ def fuse_residual_sums(model: Any) -> int:
         model: Causal language model, before adapters are put on. Its layers must not be
             recomputed in the backward pass: what they hand on would be gone.
     """
-    if model.config.model_type not in _KNOWN:
+    if model.config.model_type not in KNOWN_ARCHITECTURES:
         return 0
     decoder = model.base_model
     stream = _Stream()

@@ -24,7 +24,7 @@ class Engine:
 
     Args:
         model: Which base, held how.
-        generation: `decoder`, `max_new_tokens` and `batch_size` are used.
+        generation: all but `few_shot_examples` is used.
 
     Attributes:
         base_model: The loaded base; adapters are put on it with `adapter_applied`.
@@ -98,6 +98,7 @@ class Engine:
                     max_new_tokens=limits.max_new_tokens,
                     batch_size=limits.batch_size,
                     stop_ids=stops,
+                    one_row_kernels=limits.one_row_kernels,
                 )
                 self._decoded_model = model
             assert self._decoder is not None

@@ -7,12 +7,13 @@ which rows have stopped; when half of them have, the rest go on in a graph of ha
 
 The tokens are those of `transformers`' ``generate(do_sample=False)`` row by row in float32;
 in bfloat16 a near-tie can fall the other way, as it does between any two batch sizes. A
-decoder that is kept (serving) also replays the prompt of a single row.
+decoder that is kept (serving) also replays the prompt of a single row. A row that comes alone
+can be decoded with kernels of its own (`one_row`).
 """
 
 from __future__ import annotations
 
-import dataclasses
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,72 +21,18 @@ import torch
 
 from sql_ft.generation.greedy import Decoded
 from sql_ft.generation.kv_slots import KVSlots, PromptRows, StepRows
-from sql_ft.packed_attention import WholeRows, packed_attention_used, read_packed
+from sql_ft.generation.one_row import OneRow
+from sql_ft.generation.one_row_weights import why_not
+from sql_ft.generation.packed_state import Prompts, State
+from sql_ft.packed_attention import WholeRows, packed_attention_used, read_packed, takes_boundaries
+
+logger = logging.getLogger(__name__)
 
 _PROMPT_TOKENS = 16384
 _LOOK_EVERY = 8
 # Of the memory that is free once the model is loaded.
 _CACHE_SHARE = 0.6
 _SLOT_STEP = 64
-
-
-@dataclasses.dataclass(slots=True)
-class _State:
-    """One row a place: what a step reads and leaves for the next."""
-
-    tokens: torch.Tensor
-    positions: torch.Tensor
-    places: torch.Tensor
-    slot_starts: torch.Tensor
-    counts: torch.Tensor
-    stopped: torch.Tensor
-    out: torch.Tensor
-    step: torch.Tensor
-    query_starts: torch.Tensor
-
-    def fields(self) -> list[torch.Tensor]:
-        return [getattr(self, field.name) for field in dataclasses.fields(self)]
-
-    def load(self, other: _State) -> None:
-        for mine, theirs in zip(self.fields(), other.fields(), strict=True):
-            mine.copy_(theirs)
-
-    def kept(self, rows: torch.Tensor) -> _State:
-        """Return a state of some of the rows."""
-        starts = self.slot_starts.index_select(0, rows)
-        return _State(
-            tokens=self.tokens[rows],
-            positions=self.positions[rows],
-            places=self.places[rows],
-            slot_starts=torch.cat([starts, starts[-1:]]),
-            counts=self.counts[rows],
-            stopped=self.stopped[rows],
-            out=self.out[rows],
-            step=self.step.clone(),
-            query_starts=self.query_starts[: len(rows) + 1].clone(),
-        )
-
-
-@dataclasses.dataclass(slots=True)
-class _Prompts:
-    """Prompts end to end: what a pass over them reads.
-
-    Attributes:
-        ids: ``[tokens]``.
-        positions: ``[tokens]``: place of each token in its prompt.
-        places: ``[tokens]``: place of each token in the cache.
-        boundaries: ``int32[rows + 1]``.
-        lasts: ``[prompts]``: index of each prompt's last token.
-    """
-
-    ids: torch.Tensor
-    positions: torch.Tensor
-    places: torch.Tensor
-    boundaries: torch.Tensor
-    lasts: torch.Tensor
-
-    def fields(self) -> list[torch.Tensor]:
-        return [getattr(self, field.name) for field in dataclasses.fields(self)]
 
 
 class PackedDecoder:
@@ -100,6 +47,7 @@ class PackedDecoder:
         max_new_tokens: int,
         stop_ids: Sequence[int],
         graphs: bool,
+        one_row_kernels: bool = False,
     ) -> None:
         """Allocate the cache.
 
@@ -110,6 +58,7 @@ class PackedDecoder:
             max_new_tokens: Most tokens to generate per row.
             stop_ids: Ids that end a row.
             graphs: Capture and replay steps (GPU).
+            one_row_kernels: Decode a prompt that comes alone with `one_row`'s kernels.
         """
         parameter = next(causal.parameters())
         self.device = parameter.device
@@ -120,10 +69,12 @@ class PackedDecoder:
         self._stops = torch.tensor(list(stop_ids), dtype=torch.long, device=self.device)
         self.cache = KVSlots(causal.config, slots, slot_tokens, dtype=dtype, device=self.device)
         self._pool: Any = torch.cuda.MemPool() if graphs else None
-        self._graphs: dict[tuple[int, int], tuple[Any, _State]] = {}
+        self._graphs: dict[tuple[int, int, bool], tuple[Any, State]] = {}
         self._longest = slot_tokens
+        self._one_row = OneRow(causal, self.cache, self._stops) if one_row_kernels else None
+        self._alone = False
         # By rounded length: None once seen, then the graph, its inputs and its result.
-        self._prompt_graphs: dict[int, tuple[Any, _Prompts, torch.Tensor] | None] = {}
+        self._prompt_graphs: dict[int, tuple[Any, Prompts, torch.Tensor] | None] = {}
 
     def takes(self, prompts: Sequence[Sequence[int]]) -> bool:
         """Say whether every prompt and its answer fit into a slot."""
@@ -133,11 +84,13 @@ class PackedDecoder:
         """Decode at most `slots` prompts."""
         # The batch's own, whatever the slots are made for: see `StepRows.longest`.
         self._longest = _round_up(max(map(len, prompts)) + self._limit)
+        # Not the last row of many: rows judged together keep the kernels of many rows.
+        self._alone = len(prompts) == 1
         with torch.inference_mode(), packed_attention_used(self._causal):
             state = self._read_prompts(prompts)
             return self._continue(state, len(prompts))
 
-    def _continue(self, state: _State, count: int) -> list[Decoded]:
+    def _continue(self, state: State, count: int) -> list[Decoded]:
         order = list(range(count))
         finished: list[list[int] | None] = [None] * count
         done = 1
@@ -161,9 +114,9 @@ class PackedDecoder:
         self._collect(running, order, finished)
         return [self._cut(row) for row in finished if row is not None]
 
-    def _advance(self, state: _State, steps: int) -> _State:
+    def _advance(self, state: State, steps: int) -> State:
         """Do some steps; return the state, which lies in the graph's tensors from then on."""
-        shape = (len(state.tokens), self._longest)
+        shape = (len(state.tokens), self._longest, self._alone)
         if self._pool is None:
             for _ in range(steps):
                 self._step(state)
@@ -172,7 +125,7 @@ class PackedDecoder:
             with torch.cuda.use_mem_pool(self._pool):
                 self._step(state)
             steps -= 1
-            held = _State(*(tensor.clone() for tensor in state.fields()))
+            held = State(*(tensor.clone() for tensor in state.fields()))
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph, pool=self._pool.id):
                 self._step(held)
@@ -184,7 +137,10 @@ class PackedDecoder:
             graph.replay()
         return held
 
-    def _step(self, state: _State) -> None:
+    def _step(self, state: State) -> None:
+        if self._alone and self._one_row is not None:
+            self._one_row.step(state, self._longest)
+            return
         rows = StepRows(
             self.cache,
             state.places,
@@ -199,14 +155,14 @@ class PackedDecoder:
         state.places.add_(1)
         state.counts.add_(1)
 
-    def _choose(self, hidden: torch.Tensor, state: _State) -> None:
+    def _choose(self, hidden: torch.Tensor, state: State) -> None:
         chosen = self._head(hidden).argmax(dim=-1)
         state.tokens.copy_(chosen)
         state.out.index_copy_(1, state.step, chosen[:, None])
         state.stopped.logical_or_(torch.isin(chosen, self._stops))
         state.step.add_(1)
 
-    def _read_prompts(self, prompts: Sequence[Sequence[int]]) -> _State:
+    def _read_prompts(self, prompts: Sequence[Sequence[int]]) -> State:
         """Fill the slots and choose each row's first token."""
         device, length = self.device, self.cache.slot_tokens
         lasts = []
@@ -222,7 +178,7 @@ class PackedDecoder:
             first = end
         lengths = torch.tensor([len(p) for p in prompts])
         starts = torch.arange(len(prompts) + 1) * length
-        state = _State(
+        state = State(
             tokens=torch.zeros(len(prompts), dtype=torch.long, device=device),
             positions=lengths.to(device),
             places=(starts[:-1] + lengths).to(device),
@@ -237,7 +193,9 @@ class PackedDecoder:
         return state
 
     def _read_some(self, prompts: Sequence[Sequence[int]], first_slot: int) -> torch.Tensor:
-        if self._pool is not None and len(prompts) == 1 and first_slot == 0:
+        # Attention that takes no boundaries (float32) would keep the captured prompt's length.
+        by_boundaries = takes_boundaries(self._head.weight)
+        if self._pool is not None and by_boundaries and len(prompts) == 1 and first_slot == 0:
             return self._read_one(prompts[0])
         lengths = tuple(map(len, prompts))
         return self._pass_over(self._lay_out(prompts, first_slot), max(lengths), lengths)
@@ -266,7 +224,7 @@ class PackedDecoder:
 
     def _lay_out(
         self, prompts: Sequence[Sequence[int]], first_slot: int, fill_to: int = 0
-    ) -> _Prompts:
+    ) -> Prompts:
         """Make tensors of prompts; filling is a row of its own behind the last.
 
         Its keys and values lie where the answer's will be, which overwrites them before it
@@ -287,9 +245,9 @@ class PackedDecoder:
             places = torch.cat([places, places[-1] + 1 + more])
             boundaries = torch.cat([boundaries, ends[-1:] + filling])
         tensors = (ids, positions, places, boundaries.int(), ends - 1)
-        return _Prompts(*(tensor.to(self.device) for tensor in tensors))
+        return Prompts(*(tensor.to(self.device) for tensor in tensors))
 
-    def _pass_over(self, prompts: _Prompts, longest: int, lengths: tuple[int, ...]) -> torch.Tensor:
+    def _pass_over(self, prompts: Prompts, longest: int, lengths: tuple[int, ...]) -> torch.Tensor:
         """Fill the slots; return the hidden state of each prompt's last token."""
         rows = PromptRows(
             self.cache, WholeRows(prompts.boundaries, longest, lengths), prompts.places
@@ -298,7 +256,7 @@ class PackedDecoder:
         return hidden.index_select(0, prompts.lasts)
 
     @staticmethod
-    def _collect(state: _State, order: list[int], finished: list[list[int] | None]) -> None:
+    def _collect(state: State, order: list[int], finished: list[list[int] | None]) -> None:
         steps = int(state.step)
         for index, row in zip(order, state.out[:, :steps].tolist(), strict=True):
             finished[index] = row
@@ -319,6 +277,7 @@ def make_decoder(
     batch_size: int,
     stop_ids: Sequence[int],
     graphs: bool = True,
+    one_row_kernels: bool = False,
 ) -> PackedDecoder:
     """Return a decoder with room for these prompts.
 
@@ -329,16 +288,23 @@ def make_decoder(
         batch_size: Prompts decoded together, fewer if the cache would not fit.
         stop_ids: Ids that end a row.
         graphs: Capture and replay steps (GPU).
+        one_row_kernels: Decode a prompt that comes alone with `one_row`'s kernels, if they
+            know the model (GPU).
     """
     causal = model.get_base_model() if hasattr(model, "peft_config") else model
     slot_tokens = _round_up(max(map(len, prompts)) + max_new_tokens)
+    on_gpu = next(causal.parameters()).is_cuda
+    if one_row_kernels and on_gpu and (reason := why_not(causal)) is not None:
+        logger.info("single rows are decoded with the kernels of many: %s", reason)
+        one_row_kernels = False
     return PackedDecoder(
         causal,
         slots=min(batch_size, len(prompts), _slots_that_fit(causal, slot_tokens)),
         slot_tokens=slot_tokens,
         max_new_tokens=max_new_tokens,
         stop_ids=stop_ids,
-        graphs=graphs and next(causal.parameters()).is_cuda,
+        graphs=graphs and on_gpu,
+        one_row_kernels=one_row_kernels and on_gpu,
     )
 
 
