@@ -38,6 +38,10 @@ class Ranks:
         """Whether this process reports and writes."""
         return self.index == 0
 
+    def backend(self, device: str) -> str | None:
+        """Return how processes exchange tensors; None leaves PyTorch's choice (NCCL)."""
+        return "gloo" if device == "cpu" else None
+
     def wait(self) -> None:
         """Wait until every process is here."""
         if self.processes > 1:
