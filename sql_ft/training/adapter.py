@@ -59,6 +59,8 @@ def save_adapter(
         name: tensor.detach().to("cpu").float().contiguous().clone()
         for name, tensor in state.items()
     }
+    if not tensors:
+        raise TrainingError("the trained model holds no adapter tensor", setting="train.sharding")
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
             raise TrainingError(

@@ -236,11 +236,13 @@ def build_trainer(
         )
         trainer_class = packed_trainer.PackedSFTTrainer
     distribution: dict[str, Any] = {}
-    recomputing = checkpointing
     if sharding is not None:
         plan = sharding.plan_shards(model, effective, ranks.processes)
         distribution = sharding.fsdp_arguments(config.model, model)
-        # Inside the shards: outside them each layer would be gathered once more.
+        if checkpointing:
+            # By the model itself, which keeps the random state: accelerate's wrapper does not, and
+            # PEFT 0.21 finds no adapter inside it. FSDP2 gathers a layer no more often for it.
+            model.gradient_checkpointing_enable({"use_reentrant": False})
         checkpointing = False
     checkpointing_kwargs = {"use_reentrant": False} if checkpointing else None
     # It would turn the norms, and with them the residual stream, into float32.
@@ -317,9 +319,7 @@ def build_trainer(
             parameter.data = parameter.data.float()
     if sharding is not None:
         trainer.shard_plan = plan
-        sharding.finish_sharded_trainer(
-            trainer, effective, checkpointing=recomputing, ranks=ranks
-        )
+        sharding.finish_sharded_trainer(trainer, effective, ranks)
     if prepared is not None:
         packed_trainer.finish_packed_trainer(trainer, effective, rows, prepared)
     return trainer

@@ -48,7 +48,7 @@ class ShardPlan:
         """Return the figures as run parameters, in GiB, beside what was really held."""
         figures = {**dataclasses.asdict(self), "held_bytes": held_bytes}
         return {
-            f"sharding.{name.removesuffix('_bytes')}_gib": f"{count / GIB:.3f}"
+            f"sharding.{name.removesuffix('_bytes')}_gib": f"{count / GIB:.4g}"
             for name, count in figures.items()
         }
 
@@ -159,30 +159,17 @@ def plan_shards(model: Any, effective: EffectiveSettings, processes: int) -> Sha
     return plan
 
 
-def finish_sharded_trainer(
-    trainer: Any, effective: EffectiveSettings, *, checkpointing: bool, ranks: Ranks
-) -> None:
-    """Set how shards are gathered, and which activations are computed again.
-
-    accelerate's own activation checkpointing does not keep the random state, so that the
-    second pass would drop out other elements than the first.
-    """
-    from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
+def finish_sharded_trainer(trainer: Any, effective: EffectiveSettings, ranks: Ranks) -> None:
+    """Set how shards are gathered and gradients summed."""
     from torch.distributed.fsdp import MixedPrecisionPolicy
 
-    model = trainer.model
-    plugin = trainer.accelerator.state.fsdp_plugin
     # accelerate's policy would round the loss and the sum of gradients to bfloat16.
-    plugin.mixed_precision_policy = MixedPrecisionPolicy(
+    trainer.accelerator.state.fsdp_plugin.mixed_precision_policy = MixedPrecisionPolicy(
         param_dtype=torch.bfloat16 if effective.precision == "bf16" else None,
         reduce_dtype=torch.float32,
     )
     if not ranks.first:
-        _allocate_trained(model)
-    if checkpointing:
-        causal = model.get_base_model()
-        for name in decoder_layers(causal)[1]:
-            causal.set_submodule(name, checkpoint_wrapper(causal.get_submodule(name)))
+        _allocate_trained(trainer.model)
 
 
 def gather_adapter(model: Any) -> dict[str, torch.Tensor]:
