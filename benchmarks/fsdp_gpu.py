@@ -8,8 +8,8 @@ against each other to the last digits, once killed and continued. Each adapter i
 plain PEFT into an unsharded base, and must give the sharded model's logits.
 
 With fewer GPUs than processes the processes share a GPU and exchange tensors by gloo (NCCL
-refuses two on one GPU); what gloo lacks goes through the machine's memory and is named. Times
-say nothing then. Prints tables and writes JSON.
+refuses two on one GPU), the sum of gradients through the machine's memory. Times say nothing then.
+Prints tables and writes JSON.
 
     python benchmarks/fsdp_gpu.py --data rows.jsonl --tokenizer-dir tokenizer/ --out fsdp.json
     python benchmarks/fsdp_gpu.py --data rows.jsonl --tokenizer-dir tokenizer/ --tiny  # also a CPU
@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -96,31 +97,16 @@ class Memory(TrainerCallback):  # type: ignore[misc]
         self.figures["training_s"] = time.monotonic() - self._started
 
 
-def share_one_gpu(missing: list[str]) -> None:
-    """Exchange by gloo; what it cannot do with CUDA tensors goes through the machine's memory."""
+def share_one_gpu() -> None:
+    """Exchange by gloo.
+
+    Its reduce-scatter dies of SIGSEGV on CUDA tensors (`--collective` shows it), so the sum goes
+    through the machine's memory: gloo's all-reduce there, and each process takes its part.
+    """
     from torch.distributed.fsdp._fully_shard import _fsdp_collectives as collectives
 
     distributed: Any = torch.distributed
-    average, add = distributed.ReduceOp.AVG, distributed.ReduceOp.SUM
     Ranks.backend = lambda self, device: "gloo"  # type: ignore[method-assign]
-    gather, scatter = collectives.DefaultAllGather, collectives.DefaultReduceScatter
-    plain_gather, plain_scatter = gather.__call__, scatter.__call__
-
-    def note(name: str, error: Exception) -> None:
-        text = f"{name}: {str(error).splitlines()[0][:200]}"
-        if text not in missing:
-            missing.append(text)
-
-    def all_gather(
-        self: Any, output_tensor: Any, input_tensor: Any, group: Any, async_op: bool = False
-    ) -> None:
-        try:
-            plain_gather(self, output_tensor, input_tensor, group, False)
-        except (RuntimeError, ValueError) as error:
-            note("all-gather of CUDA tensors", error)
-            parts = [torch.empty_like(input_tensor, device="cpu") for _ in range(group.size())]
-            distributed.all_gather(parts, input_tensor.cpu(), group=group)
-            output_tensor.copy_(torch.cat(parts).view_as(output_tensor))
 
     def reduce_scatter(
         self: Any,
@@ -130,24 +116,43 @@ def share_one_gpu(missing: list[str]) -> None:
         op: Any,
         async_op: bool = False,
     ) -> None:
-        for tried in (op, add) if op == average else (op,):
-            try:
-                plain_scatter(self, output_tensor, input_tensor, group, tried, False)
-            except (RuntimeError, ValueError) as error:
-                note(f"reduce-scatter ({tried}) of CUDA tensors", error)
-                continue
-            if tried != op:
-                output_tensor.div_(group.size())
-            return
         whole = input_tensor.cpu()
         distributed.all_reduce(whole, group=group)
+        if op == distributed.ReduceOp.AVG:
+            whole /= group.size()
         mine = whole.view(group.size(), -1)[group.rank()]
         output_tensor.copy_(mine.view_as(output_tensor))
-        if op == average:
-            output_tensor.div_(group.size())
 
-    gather.__call__ = all_gather
-    scatter.__call__ = reduce_scatter
+    collectives.DefaultReduceScatter.__call__ = reduce_scatter  # type: ignore[method-assign]
+
+
+def try_collective(name: str) -> None:
+    """Run one of gloo's collectives on CUDA tensors, as one of two processes on one GPU."""
+    distributed: Any = torch.distributed
+    distributed.init_process_group("gloo")
+    one, two = torch.ones(2, device="cuda"), torch.ones(4, device="cuda")
+    if name == "all_gather":
+        distributed.all_gather_into_tensor(two, one)
+    elif name == "all_reduce":
+        distributed.all_reduce(two)
+    else:
+        operation = getattr(distributed.ReduceOp, name.rpartition("_")[2].upper())
+        distributed.reduce_scatter_tensor(one, two, op=operation)
+    torch.cuda.synchronize()
+
+
+def collectives_on_one_gpu() -> dict[str, str]:
+    """Which of gloo's collectives work on CUDA tensors: ``works``, or how the process ended."""
+    found = {}
+    for name in ("all_gather", "all_reduce", "reduce_scatter_sum", "reduce_scatter_avg"):
+        launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+        command = [sys.executable, *launcher, str(Path(__file__).resolve()), "--collective", name]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=90)
+        ends = re.findall(r"exitcode *: (-?\d+)", done.stderr)
+        errors = re.findall(r"^(?:\[rank\d\]: *)?(\w*Error: .*)$", done.stderr, re.MULTILINE)
+        ended = "; ".join([f"exit codes {', '.join(ends)}", *errors[:1]])
+        found[name] = "works" if done.returncode == 0 else ended
+    return found
 
 
 def allow_cpu() -> None:
@@ -168,11 +173,12 @@ def run_rank(
     """Train as one of the processes and write what it saw."""
     config = RunConfig.model_validate_json(config_path.read_text())
     ranks = Ranks.current()
-    missing: list[str] = []
     if not GPU:
         allow_cpu()
     elif ranks.processes > torch.cuda.device_count():
-        share_one_gpu(missing)
+        # accelerate's barrier names the GPU by it, and there is but one.
+        os.environ["LOCAL_RANK"] = "0"
+        share_one_gpu()
     if through_host:
         sharding._MOST_FOR_WHOLE = 0.0  # type: ignore[misc]
     memory, curve, trainers = Memory(), Curve(dies_at if ranks.first else 0), []
@@ -197,12 +203,12 @@ def run_rank(
         "memory": memory.figures,
         "held_gib": held_gib,
         "kind": type(model).__name__,
-        "missing": missing,
         "backend": torch.distributed.get_backend() if torch.distributed.is_initialized() else "",
         "resumed_from": result.resumed_from_step,
     }
     (out_dir / f"rank{ranks.index}.json").write_text(json.dumps(seen))
     ranks.wait()
+    ranks.part()
 
 
 def probe(model: Any, config: RunConfig, rows: Path) -> torch.Tensor:
@@ -242,6 +248,7 @@ def train(
         row["ended"] = done.returncode
         if "--dies-at" not in flags:
             row["stderr"] = done.stderr[-3000:]
+            print(done.stderr[-15000:], flush=True)
         return row
     ranks = [json.loads(file.read_text()) for file in sorted(out_dir.glob("rank*.json"))]
     row["ranks"] = ranks
@@ -281,6 +288,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rank", nargs=3, type=Path, metavar=("CONFIG", "ROWS", "OUT"))
+    parser.add_argument("--collective", help="one of gloo's, on CUDA tensors")
     parser.add_argument("--dies-at", type=int, default=0)
     parser.add_argument("--through-host", action="store_true")
     parser.add_argument("--data", type=Path, help="rows: question, context, answer")
@@ -292,6 +300,9 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.rank:
         run_rank(*arguments.rank, arguments.dies_at, arguments.through_host)
+        return
+    if arguments.collective:
+        try_collective(arguments.collective)
         return
     figures: dict[str, Any] = {"machine": _machine(), "gpus": torch.cuda.device_count(), "rows": []}
     with tempfile.TemporaryDirectory(prefix="fsdp-") as folder:
@@ -363,8 +374,12 @@ def main() -> None:
                 print(json.dumps(row), flush=True)
                 write(figures, arguments.out)
 
-        with ThreadPoolExecutor(arguments.at_once) as pool:
+        with ThreadPoolExecutor(arguments.at_once + 1) as pool:
+            shared = GPU and torch.cuda.device_count() == 1
+            tried = pool.submit(collectives_on_one_gpu) if shared else None
             list(pool.map(follow, plans))
+            figures["gloo_on_cuda_tensors"] = tried.result() if tried else {}
+        print(figures["gloo_on_cuda_tensors"])
         compare(figures)
         write(figures, arguments.out)
 
@@ -387,6 +402,12 @@ def compare(figures: dict[str, Any]) -> None:
                 abs(loss - steps[step]) for step, loss in row["loss"]
             )
             row["largest_adapter_difference"] = adapters_differ(row["adapter"], other["adapter"])
+        alone = done.get("Qwen shape, fsdp, 1")
+        if alone is not None and name.startswith("Qwen shape, fsdp, 2"):
+            steps = dict(map(tuple, alone["loss"]))
+            row["largest_loss_difference_to_fsdp_1"] = max(
+                abs(loss - steps[step]) for step, loss in row["loss"]
+            )
         memory = [rank["memory"] for rank in row["ranks"]]
         held = ", ".join(f"{rank['held_gib']:.3f}" for rank in row["ranks"])
         print(

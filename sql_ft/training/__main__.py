@@ -92,6 +92,7 @@ def _train(config: RunConfig, options: argparse.Namespace, writer: EventWriter) 
     )
     if first:
         writer.send("result", result=result.to_dict())
+    Ranks.part()
     return 0
 
 

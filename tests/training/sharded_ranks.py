@@ -16,10 +16,12 @@ from typing import Any
 import torch
 from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedType
-from small_training import MemorySink
+from small_training import MemorySink, make_samples
 
+from sql_ft.base_model import load_tokenizer
 from sql_ft.config import RunConfig
-from sql_ft.training.core import run_training
+from sql_ft.data.chat import encode_prompt
+from sql_ft.training import core
 
 
 def allow_cpu() -> None:
@@ -56,8 +58,23 @@ def main() -> None:
     if config.train.sharding == "fsdp":
         allow_cpu()
     sink = Dying(die_at) if die_at else MemorySink()
-    result = run_training(config, rows, out_dir, sink)
+    trainers = []
+    build = core.build_trainer
+
+    def kept(*args: Any, **kwargs: Any) -> Any:
+        trainers.append(build(*args, **kwargs))
+        return trainers[0]
+
+    core.build_trainer = kept  # type: ignore[assignment]
+    result = core.run_training(config, rows, out_dir, sink)
+    ids = torch.tensor([encode_prompt(load_tokenizer(config.model), make_samples(1)[0])])
+    with torch.no_grad():
+        logits = trainers[0].model.train()(input_ids=ids, use_cache=False).logits
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
     if os.environ.get("RANK", "0") == "0":
+        torch.save(logits, out_dir / "logits.pt")
         (out_dir / "seen.json").write_text(
             json.dumps(
                 {
