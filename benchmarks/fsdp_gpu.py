@@ -25,6 +25,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -48,6 +49,7 @@ from sql_ft.training.ranks import Ranks
 FAST = PRESET.with_name("fast.yaml")
 GIB = 1 << 30
 GPU = torch.cuda.is_available()
+LOADING = threading.Lock()
 PROBED = 4
 DIES_AT = 5
 
@@ -98,10 +100,10 @@ class Memory(TrainerCallback):  # type: ignore[misc]
 
 
 def share_one_gpu() -> None:
-    """Exchange by gloo.
+    """Exchange by gloo, the sum of gradients through the machine's memory.
 
-    Its reduce-scatter dies of SIGSEGV on CUDA tensors (`--collective` shows it), so the sum goes
-    through the machine's memory: gloo's all-reduce there, and each process takes its part.
+    That sum is gloo's all-reduce there, of which each process takes its part: gloo promises no
+    reduce-scatter of CUDA tensors.
     """
     from torch.distributed.fsdp._fully_shard import _fsdp_collectives as collectives
 
@@ -147,7 +149,8 @@ def collectives_on_one_gpu() -> dict[str, str]:
     for name in ("all_gather", "all_reduce", "reduce_scatter_sum", "reduce_scatter_avg"):
         launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
         command = [sys.executable, *launcher, str(Path(__file__).resolve()), "--collective", name]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=90)
+        environment = {**os.environ, "PYTHONFAULTHANDLER": "1"}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=90, env=environment)
         ends = re.findall(r"exitcode *: (-?\d+)", done.stderr)
         errors = re.findall(r"^(?:\[rank\d\]: *)?(\w*Error: .*)$", done.stderr, re.MULTILINE)
         ended = "; ".join([f"exit codes {', '.join(ends)}", *errors[:1]])
@@ -241,7 +244,9 @@ def train(
     command = [sys.executable, *(launcher if processes else []), str(Path(__file__).resolve())]
     command += ["--rank", str(path), str(rows), str(out_dir), *flags]
     started = time.monotonic()
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    # A native crash then says where it happened.
+    environment = {**os.environ, "PYTHONFAULTHANDLER": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment)
     row: dict[str, Any] = {"variant": name, "processes": processes or 1}
     row["wall_s"] = time.monotonic() - started
     if done.returncode:
@@ -254,7 +259,9 @@ def train(
     row["ranks"] = ranks
     row["loss"] = ranks[0]["loss"]
     row["adapter"] = str(out_dir / "adapter")
-    row["logits_by_plain_peft"] = plain_difference(config, rows, out_dir)
+    # Models are not loaded from two threads at once: transformers loses a tied head then.
+    with LOADING:
+        row["logits_by_plain_peft"] = plain_difference(config, rows, out_dir)
     return row
 
 
@@ -296,6 +303,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--tiny", action="store_true", help="the same path in a small shape")
     parser.add_argument("--at-once", type=int, default=3, help="variants side by side")
+    parser.add_argument("--only", default="", help="variants whose name holds this")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     if arguments.rank:
@@ -374,12 +382,12 @@ def main() -> None:
                 print(json.dumps(row), flush=True)
                 write(figures, arguments.out)
 
-        with ThreadPoolExecutor(arguments.at_once + 1) as pool:
-            shared = GPU and torch.cuda.device_count() == 1
-            tried = pool.submit(collectives_on_one_gpu) if shared else None
+        if GPU and torch.cuda.device_count() == 1:
+            figures["gloo_on_cuda_tensors"] = collectives_on_one_gpu()
+            print(figures["gloo_on_cuda_tensors"], flush=True)
+        plans = [[one for one in plan if arguments.only in one[0]] for plan in plans]
+        with ThreadPoolExecutor(arguments.at_once) as pool:
             list(pool.map(follow, plans))
-            figures["gloo_on_cuda_tensors"] = tried.result() if tried else {}
-        print(figures["gloo_on_cuda_tensors"])
         compare(figures)
         write(figures, arguments.out)
 

@@ -208,8 +208,8 @@ def build_trainer(
     from sql_ft.training.sft import LeanSFTTrainer
 
     train = config.train
-    sharding = None
-    if train.sharding == "fsdp":
+    sharded = train.sharding == "fsdp"
+    if sharded:
         from sql_ft.training import sharding
 
         model = sharding.load_sharded_base(config.model, effective, ranks)
@@ -236,7 +236,7 @@ def build_trainer(
         )
         trainer_class = packed_trainer.PackedSFTTrainer
     distribution: dict[str, Any] = {}
-    if sharding is not None:
+    if sharded:
         plan = sharding.plan_shards(model, effective, ranks.processes)
         distribution = sharding.fsdp_arguments(config.model, model)
         if checkpointing:
@@ -246,7 +246,7 @@ def build_trainer(
         checkpointing = False
     checkpointing_kwargs = {"use_reentrant": False} if checkpointing else None
     # It would turn the norms, and with them the residual stream, into float32.
-    if effective.quantization == "nf4" and not effective.fused and sharding is None:
+    if effective.quantization == "nf4" and not effective.fused and not sharded:
         model = prepare_model_for_kbit_training(
             model,
             use_gradient_checkpointing=checkpointing,
@@ -285,7 +285,7 @@ def build_trainer(
         report_to="none",
         disable_tqdm=True,
         use_cpu=effective.device == "cpu",
-        ddp_backend=ranks.backend(effective.device) if ranks.processes > 1 or sharding else None,
+        ddp_backend=ranks.backend(effective.device) if ranks.processes > 1 or sharded else None,
         ddp_find_unused_parameters=False,
         # Ours share each batch, and a packed step counts its tokens itself.
         accelerator_config={"even_batches": False},
@@ -317,7 +317,7 @@ def build_trainer(
     for parameter in trainer.model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
-    if sharding is not None:
+    if sharded:
         trainer.shard_plan = plan
         sharding.finish_sharded_trainer(trainer, effective, ranks)
     if prepared is not None:

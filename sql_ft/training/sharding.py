@@ -3,7 +3,7 @@
 Each process keeps its share of every parameter; a decoder layer is gathered while it computes
 and given up after it. An NF4 base is sharded as it is packed (Answer.AI's FSDP-QLoRA), for
 which its bytes are stored in the dtype that the others are gathered in. What it is scaled by
-stays whole in every process: 0.5 bits a weight, an eighth of that with double quantization.
+stays whole in every process: 0.5 bits a weight, a quarter of that with double quantization.
 """
 
 from __future__ import annotations
