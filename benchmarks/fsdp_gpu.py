@@ -100,11 +100,14 @@ class Memory(TrainerCallback):  # type: ignore[misc]
 
 
 def share_one_gpu() -> None:
-    """Exchange by gloo, the sum of gradients through the machine's memory.
+    """Exchange by gloo, the sum of gradients and DTensor's own gathers through the host's memory.
 
-    That sum is gloo's all-reduce there, of which each process takes its part: gloo promises no
-    reduce-scatter of CUDA tensors.
+    The sum is gloo's all-reduce there, of which each process takes its part. DTensor gathers (the
+    norm of the gradients, the adapter) by `allgather_into_tensor_coalesced`, which in gloo reads
+    CUDA addresses as if they were the host's: pytorch/pytorch#152645.
     """
+    from torch.distributed import _functional_collectives as functional
+    from torch.distributed.distributed_c10d import _resolve_process_group
     from torch.distributed.fsdp._fully_shard import _fsdp_collectives as collectives
 
     distributed: Any = torch.distributed
@@ -125,7 +128,16 @@ def share_one_gpu() -> None:
         mine = whole.view(group.size(), -1)[group.rank()]
         output_tensor.copy_(mine.view_as(output_tensor))
 
+    def gather(self: Any, gather_dim: int, group: Any, tag: str = "") -> Any:
+        members = _resolve_process_group(functional._resolve_group_name(group, tag))
+        mine = self.cpu().contiguous()
+        parts = [torch.empty_like(mine) for _ in range(members.size())]
+        distributed.all_gather(parts, mine, group=members)
+        return torch.cat(parts, dim=gather_dim).to(self.device)
+
     collectives.DefaultReduceScatter.__call__ = reduce_scatter  # type: ignore[method-assign]
+    # torch 2.13 renamed it.
+    functional.all_gather_tensor = functional.all_gather_single = gather
 
 
 def try_collective(name: str) -> None:
