@@ -6,6 +6,14 @@ the same rows a step and the same rate, and against large batches with other rat
 the same number of tokens. The held-out loss is computed in float32 without packing.
 
     python benchmarks/train_quality_gpu.py --rows 800 --seeds 3 --out quality.json
+
+A data set of the large preset's size needs rows beyond the bundled ones: `--generate 30000` draws
+them from the bundled rows' own generator. Seeds can run side by side (`--first-seed`), over rows
+prepared once (`--prepared`); times say nothing then.
+
+    python benchmarks/train_quality_gpu.py --generate 30000 --rows 20000 --eval-rows 500 \
+        --eval-share 0.15 --scheduler linear --warmup 0 --rates 1.5e-3 3e-3 6e-3 --large-batch 192 \
+        --large-rates 6e-3 1.2e-2 2.4e-2 --skip-recipe --skip-again --out quality.json
 """
 
 from __future__ import annotations
@@ -22,6 +30,7 @@ import torch
 from qwen_shape_gpu import PRESET, _machine
 from transformers import set_seed
 
+from sql_ft.assets.sample.generate import generate_rows
 from sql_ft.base_model import (
     known_deprecations_ignored,
     load_base,
@@ -74,16 +83,38 @@ def main() -> None:
     )
     parser.add_argument("--rows", type=int, default=800)
     parser.add_argument("--eval-rows", type=int, default=300)
+    parser.add_argument("--eval-share", type=float, help="of databases and of templates")
     parser.add_argument("--epochs", type=float, default=1.0)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=1)
+    parser.add_argument("--generate", type=int, default=0, help="rows drawn; 0: the bundled ones")
+    parser.add_argument("--prepared", type=Path, help="rows are kept here, or taken from here")
+    parser.add_argument("--prepare-only", action="store_true")
+    parser.add_argument("--scheduler", default="cosine")
+    parser.add_argument("--warmup", type=float, nargs="*", default=[0.03], help="large batches'")
+    parser.add_argument("--rates", type=float, nargs="*", default=[3e-3], help="of 8 rows a step")
     parser.add_argument("--large-batch", type=int, default=48)
     parser.add_argument("--large-rates", type=float, nargs="*", default=[3e-3, 6e-3, 1.2e-2])
     parser.add_argument("--skip-recipe", action="store_true")
+    parser.add_argument("--skip-again", action="store_true", help="not twice with the same seeds")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    scratch = tempfile.TemporaryDirectory(prefix="quality-")
+    folder = Path(scratch.name)
+    source = ["data.source=bundled"]
+    if arguments.generate:
+        drawn = folder / "drawn.jsonl"
+        source = ["data.source=file", f"data.path={drawn}"]
+        if not (arguments.prepared and arguments.prepared.exists()):
+            drawn.write_text(
+                "".join(json.dumps(row) + "\n" for row in generate_rows(11, arguments.generate))
+            )
+    if arguments.eval_share:
+        source += [f"data.eval_group_share={arguments.eval_share}"]
+        source += [f"data.eval_value_share={arguments.eval_share}"]
     common = [
-        "data.source=bundled",
+        *source,
         "data.disjoint_columns=[template]",
         "data.sampling=split_then_sample",
         f"data.train_rows={arguments.rows}",
@@ -92,35 +123,42 @@ def main() -> None:
         f"train.num_train_epochs={arguments.epochs}",
         "train.save_steps=100000",
         "train.learning_rate=3e-3",
-        "train.lr_scheduler_type=cosine",
+        f"train.lr_scheduler_type={arguments.scheduler}",
     ]
     variants: list[tuple[str, Path, list[str], range]] = []
-    seeds = range(1, arguments.seeds + 1)
+    seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
     if not arguments.skip_recipe:
         variants.append(("recipe (padded, fp16), 8 rows, 3e-3", PRESET, [], seeds))
-    variants.append(("fast.yaml, 8 rows, 3e-3", FAST, [], seeds))
-    variants.append(("fast.yaml again: the same seeds", FAST, [], seeds))
-    for rate in arguments.large_rates:
-        variants.append(
-            (
-                f"fast.yaml, {arguments.large_batch} rows, {rate:g}",
-                FAST,
-                [
-                    f"train.per_device_train_batch_size={arguments.large_batch}",
-                    f"train.learning_rate={rate}",
-                    "train.warmup_ratio=0.03",
-                ],
-                seeds,
+    for rate in arguments.rates:
+        settings = [f"train.learning_rate={rate}"]
+        variants.append((f"fast.yaml, 8 rows, {rate:g}", FAST, settings, seeds))
+    if not arguments.skip_again:
+        variants.append(("fast.yaml again: the same seeds", FAST, [], seeds))
+    for warmup in arguments.warmup:
+        for rate in arguments.large_rates:
+            variants.append(
+                (
+                    f"fast.yaml, {arguments.large_batch} rows, {rate:g}, warm-up {warmup:g}",
+                    FAST,
+                    [
+                        f"train.per_device_train_batch_size={arguments.large_batch}",
+                        f"train.learning_rate={rate}",
+                        f"train.warmup_ratio={warmup}",
+                    ],
+                    seeds,
+                )
             )
-        )
     figures: dict[str, Any] = {"machine": _machine(), "arguments": vars(arguments), "rows": []}
-    with tempfile.TemporaryDirectory(prefix="quality-") as name:
-        folder = Path(name)
+    with scratch:
         config = load_config(FAST, common)
         tokenizer = load_tokenizer(config.model)
-        prepared = prepare_dataset(config, tokenizer, folder / "data")
-        rows = tokenise_rows(Path(prepared.train_path), tokenizer, max_length=512)
-        held_out = tokenise_rows(Path(prepared.eval_path), tokenizer, max_length=512)
+        data = arguments.prepared or folder / "data"
+        if not (data / "train.jsonl").exists():
+            prepare_dataset(config, tokenizer, data)
+        if arguments.prepare_only:
+            return
+        rows = tokenise_rows(data / "train.jsonl", tokenizer, max_length=512)
+        held_out = tokenise_rows(data / "eval.jsonl", tokenizer, max_length=512)
         judge = load_base(
             ModelConfig(quantization="nf4", compute_dtype="float32"), purpose="generate"
         )

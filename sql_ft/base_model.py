@@ -160,7 +160,13 @@ def compute_dtype(config: ModelConfig, device: str) -> torch.dtype:
     return dtype
 
 
-def load_base(config: ModelConfig, *, purpose: Literal["train", "generate"]) -> Any:
+def load_base(
+    config: ModelConfig,
+    *,
+    purpose: Literal["train", "generate"],
+    place: str | None = None,
+    storage: torch.dtype | None = None,
+) -> Any:
     """Load the base model, frozen and in evaluation mode.
 
     With ``quantization: nf4`` the linear layers are held in bitsandbytes NF4 (Dettmers et
@@ -168,6 +174,12 @@ def load_base(config: ModelConfig, *, purpose: Literal["train", "generate"]) -> 
     CPU always, on a GPU where that takes at most two fifths of its memory: the same values
     as NF4, in plain layers that run several times faster. On a CPU in float32 an adapter
     merges into them without being rounded to 4 bits.
+
+    Args:
+        config: Which base and how it is held.
+        purpose: What for.
+        place: ``cuda`` or ``cpu``; default: where it computes.
+        storage: dtype whose elements carry the packed bytes of an NF4 base; default: bytes.
 
     Raises:
         ModelError: The weights do not fit the configuration or cannot be read.
@@ -181,6 +193,7 @@ def load_base(config: ModelConfig, *, purpose: Literal["train", "generate"]) -> 
     resolved = resolve_model(config)
     device = pick_device(config)
     dtype = compute_dtype(config, device)
+    place = place or device
     quantized = config.quantization == "nf4"
     if quantized:
         import_bitsandbytes()
@@ -190,8 +203,8 @@ def load_base(config: ModelConfig, *, purpose: Literal["train", "generate"]) -> 
             resolved.path_or_id,
             dtype=dtype,
             # accelerate compares indices: a bare "cuda" would count as another device.
-            device_map={"": torch.cuda.current_device() if device == "cuda" else device},
-            quantization_config=_nf4(config, dtype) if quantized else None,
+            device_map={"": torch.cuda.current_device() if place == "cuda" else place},
+            quantization_config=_nf4(config, dtype, storage) if quantized else None,
             attn_implementation="sdpa",
             use_safetensors=True,
             trust_remote_code=False,
@@ -216,6 +229,26 @@ def load_base(config: ModelConfig, *, purpose: Literal["train", "generate"]) -> 
         )
     if quantized and purpose == "generate" and (device == "cpu" or _fits_unpacked(model, dtype)):
         model = dequantize_fresh(model)
+    model.requires_grad_(False)
+    return model.eval()
+
+
+def describe_base(config: ModelConfig) -> Any:
+    """Return the base without weights: its layers, with parameters that hold nothing."""
+    from accelerate import init_empty_weights
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    described = AutoConfig.from_pretrained(
+        resolve_model(config).path_or_id, trust_remote_code=False
+    )
+    with init_empty_weights():
+        model = AutoModelForCausalLM.from_config(
+            described,
+            dtype=compute_dtype(config, pick_device(config)),
+            attn_implementation="sdpa",
+            trust_remote_code=False,
+        )
+    model.tie_weights()
     model.requires_grad_(False)
     return model.eval()
 
@@ -263,13 +296,14 @@ def dequantize_fresh(model: Any) -> Any:
     return model
 
 
-def _nf4(config: ModelConfig, dtype: torch.dtype) -> Any:
+def _nf4(config: ModelConfig, dtype: torch.dtype, storage: torch.dtype | None) -> Any:
     from transformers import BitsAndBytesConfig
 
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_compute_dtype=dtype,
+        bnb_4bit_quant_storage=storage,
         bnb_4bit_use_double_quant=config.double_quantization,
     )
 

@@ -56,7 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
             from sql_ft.training.launch import count_processes, launch
 
             processes = count_processes(config)
-            if processes > 1:
+            # FSDP wants a process group, of one process too.
+            if processes > 1 or config.train.sharding == "fsdp":
                 # The processes write events themselves, to the same pipe.
                 os.dup2(events.fileno(), 1)
                 return launch(processes, _paths(options), options.out_dir)
@@ -91,6 +92,7 @@ def _train(config: RunConfig, options: argparse.Namespace, writer: EventWriter) 
     )
     if first:
         writer.send("result", result=result.to_dict())
+    Ranks.part()
     return 0
 
 

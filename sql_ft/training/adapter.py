@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,15 @@ _LORA_NAME = re.compile(r"\.lora_[AB]\.weight$")
 _SCALING_KEYS = ("r", "lora_alpha", "use_rslora", "use_dora", "rank_pattern", "alpha_pattern")
 
 
-def save_adapter(model: Any, tokenizer: Any, folder: Path, *, label: str, revision: str) -> None:
+def save_adapter(
+    model: Any,
+    tokenizer: Any,
+    folder: Path,
+    *,
+    label: str,
+    revision: str,
+    state: Mapping[str, Any] | None = None,
+) -> None:
     """Write adapter and tokenizer, replacing `folder` in one step.
 
     Tensors are stored as float32 whatever they were trained in. The configuration names
@@ -35,6 +44,7 @@ def save_adapter(model: Any, tokenizer: Any, folder: Path, *, label: str, revisi
         folder: Adapter folder to create.
         label: `ResolvedModel.label`.
         revision: `ResolvedModel.revision`.
+        state: The adapter's tensors where the model does not hold them in one piece.
 
     Raises:
         TrainingError: A tensor is not finite, or is not LoRA's.
@@ -42,12 +52,15 @@ def save_adapter(model: Any, tokenizer: Any, folder: Path, *, label: str, revisi
     from peft import get_peft_model_state_dict
     from safetensors.torch import save_file
 
-    # "auto" would ask the hub whether the vocabulary was resized (huggingface/peft#1452).
-    state = get_peft_model_state_dict(model, save_embedding_layers=False)
+    if state is None:
+        # "auto" would ask the hub whether the vocabulary was resized (huggingface/peft#1452).
+        state = get_peft_model_state_dict(model, save_embedding_layers=False)
     tensors = {
         name: tensor.detach().to("cpu").float().contiguous().clone()
         for name, tensor in state.items()
     }
+    if not tensors:
+        raise TrainingError("the trained model holds no adapter tensor", setting="train.sharding")
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
             raise TrainingError(

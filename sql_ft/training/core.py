@@ -85,8 +85,11 @@ def run_training(
     ranks = Ranks.current()
     device = pick_device(config.model)
     if device == "cuda":
-        torch.cuda.set_device(ranks.index)
+        torch.cuda.set_device(ranks.index % torch.cuda.device_count())
     effective, notes = adapt_to_hardware(config, device)
+    sharded = config.train.sharding == "fsdp"
+    if sharded and ranks.processes == 1:
+        notes.append("train.sharding fsdp divides nothing with one process (train.num_processes)")
     for note in notes:
         logger.warning(note)
     if ranks.processes > 1:
@@ -116,6 +119,8 @@ def run_training(
             if ranks.index:
                 # Other rows, other dropout; the adapter and the order of rows are fixed by now.
                 torch.manual_seed(config.train.seed + ranks.index)
+            # Sharded ones count as they are stored, once training has begun.
+            trainable, total = trainer.model.get_nb_trainable_parameters()
             trainer.add_callback(report)
             trainer.add_callback(TimeLimitCallback(config.train.timeout_s, started))
             trainer.add_callback(SealCallback(run_key, ranks))
@@ -136,13 +141,23 @@ def run_training(
         ) from error
     model = trainer.model
     adapter_dir = out_dir / ADAPTER_FOLDER
+    state = None
+    if sharded:
+        from sql_ft.training import sharding
+
+        state = sharding.gather_adapter(model)
+        sink.log_params(trainer.shard_plan.to_params(held_bytes=sharding.held_share(model)))
     if ranks.first:
         save_adapter(
-            model, tokenizer, adapter_dir, label=resolved.label, revision=resolved.revision
+            model,
+            tokenizer,
+            adapter_dir,
+            label=resolved.label,
+            revision=resolved.revision,
+            state=state,
         )
     ranks.wait()
     train_loss = float(output.training_loss)
-    trainable, total = model.get_nb_trainable_parameters()
     result = TrainResult(
         adapter_dir=str(adapter_dir),
         adapter_hash=hash_adapter(adapter_dir),
@@ -193,7 +208,13 @@ def build_trainer(
     from sql_ft.training.sft import LeanSFTTrainer
 
     train = config.train
-    model = load_base(config.model, purpose="train")
+    sharded = train.sharding == "fsdp"
+    if sharded:
+        from sql_ft.training import sharding
+
+        model = sharding.load_sharded_base(config.model, effective, ranks)
+    else:
+        model = load_base(config.model, purpose="train")
     _check_target_modules(model, train.target_modules)
     checkpointing = train.gradient_checkpointing
     batch, accumulation = divide_step(
@@ -214,9 +235,18 @@ def build_trainer(
             effective, rows, prepared.plan, tokenizer.pad_token_id, ranks
         )
         trainer_class = packed_trainer.PackedSFTTrainer
+    distribution: dict[str, Any] = {}
+    if sharded:
+        plan = sharding.plan_shards(model, effective, ranks.processes)
+        distribution = sharding.fsdp_arguments(config.model, model)
+        if checkpointing:
+            # By the model itself, which keeps the random state: accelerate's wrapper does not, and
+            # PEFT 0.21 finds no adapter inside it. FSDP2 gathers a layer no more often for it.
+            model.gradient_checkpointing_enable({"use_reentrant": False})
+        checkpointing = False
     checkpointing_kwargs = {"use_reentrant": False} if checkpointing else None
     # It would turn the norms, and with them the residual stream, into float32.
-    if effective.quantization == "nf4" and not effective.fused:
+    if effective.quantization == "nf4" and not effective.fused and not sharded:
         model = prepare_model_for_kbit_training(
             model,
             use_gradient_checkpointing=checkpointing,
@@ -255,13 +285,14 @@ def build_trainer(
         report_to="none",
         disable_tqdm=True,
         use_cpu=effective.device == "cpu",
-        ddp_backend="gloo" if effective.device == "cpu" and ranks.processes > 1 else None,
+        ddp_backend=ranks.backend(effective.device) if ranks.processes > 1 or sharded else None,
         ddp_find_unused_parameters=False,
         # Ours share each batch, and a packed step counts its tokens itself.
         accelerator_config={"even_batches": False},
         average_tokens_across_devices=not effective.packing,
         dataloader_pin_memory=effective.device == "cuda",
         remove_unused_columns=not effective.packing,
+        **distribution,
     )
     trainer = trainer_class(
         model=model,
@@ -286,6 +317,9 @@ def build_trainer(
     for parameter in trainer.model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
+    if sharded:
+        trainer.shard_plan = plan
+        sharding.finish_sharded_trainer(trainer, effective, ranks)
     if prepared is not None:
         packed_trainer.finish_packed_trainer(trainer, effective, rows, prepared)
     return trainer

@@ -25,6 +25,7 @@ class EffectiveSettings:
         quantization: How the base is held.
         threads: CPU threads of PyTorch; 0 leaves PyTorch's own choice (GPU).
         passes: Micro-batches of a step that run side by side: one a core of a CPU.
+        sharding: Whether base, adapter and optimizer are divided among the processes.
     """
 
     device: str
@@ -37,6 +38,7 @@ class EffectiveSettings:
     quantization: str
     threads: int
     passes: int = 1
+    sharding: str = "none"
 
     def to_params(self) -> dict[str, str]:
         """Return the settings as run parameters, prefixed ``effective.``."""
@@ -100,6 +102,7 @@ def adapt_to_hardware(config: RunConfig, device: str) -> tuple[EffectiveSettings
         threads=threads,
         # With dropout the passes would draw from one generator, in an order of chance.
         passes=threads if device == "cpu" and fused and train.lora_dropout == 0.0 else 1,
+        sharding=train.sharding,
     )
     return effective, notes
 

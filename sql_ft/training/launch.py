@@ -31,6 +31,12 @@ def count_processes(config: RunConfig) -> int:
         ModelError: `model.device` asks for a GPU that PyTorch does not see.
     """
     train = config.train
+    if train.sharding == "fsdp" and pick_device(config.model) == "cpu":
+        raise TrainingError(
+            "train.sharding fsdp divides a base among GPUs, this machine trains on its CPU",
+            setting="train.sharding",
+            expected="none",
+        )
     if not train.may_spread:
         return 1
     wanted = train.num_processes

@@ -38,6 +38,18 @@ class Ranks:
         """Whether this process reports and writes."""
         return self.index == 0
 
+    def backend(self, device: str) -> str | None:
+        """Return how processes exchange tensors; None leaves PyTorch's choice (NCCL)."""
+        return "gloo" if device == "cpu" else None
+
+    @staticmethod
+    def part() -> None:
+        """Leave the others; a process that ends without it may abort while another still talks."""
+        import torch.distributed
+
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+
     def wait(self) -> None:
         """Wait until every process is here."""
         if self.processes > 1:

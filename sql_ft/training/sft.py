@@ -46,8 +46,9 @@ class LeanSFTTrainer(SFTTrainer):  # type: ignore[misc]
             return_outputs: Left to TRL.
             num_items_in_batch: Supervised tokens of the optimizer step.
         """
-        # Several processes: only the model's own forward pass exchanges gradients.
-        if self.args.device.type != "cpu" or return_outputs or self.args.world_size > 1:
+        # Several processes: only the model's own forward pass exchanges gradients or shards.
+        together = self.args.world_size > 1 or self.is_fsdp_enabled
+        if self.args.device.type != "cpu" or return_outputs or together:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         import torch
         from torch.nn.functional import cross_entropy
