@@ -23,8 +23,9 @@ from sql_ft.errors import (
 #: before its task starts; on SQLite some of these requests meet a write of the server's own, are
 #: answered 503 and repeated after two seconds.
 GPU_TAGS = ("gpu",)
-#: Seconds to wait before each retry of a call to a registry, store or hub.
-BACK_OFF_S = [2.0, 8.0, 30.0]
+#: Seconds to wait before each retry of a call to a registry, store or hub: two minutes in all, in
+#: which a server that its host or container restarts is back.
+BACK_OFF_S = [2.0, 20.0, 90.0]
 
 P = ParamSpec("P")
 R = TypeVar("R")

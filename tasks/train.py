@@ -52,7 +52,7 @@ def train_adapter(
     """
     from sql_ft.tracking.fresh_process import start_ahead
     from sql_ft.tracking.runs import attach_run
-    from sql_ft.tracking.store import prepare_store
+    from sql_ft.tracking.store import patient, prepare_store
     from sql_ft.training.trainer import train_adapter as train
 
     logger = get_run_logger()
@@ -64,6 +64,7 @@ def train_adapter(
         if register_next:
             start_ahead(store)
         with (
+            patient(),
             attach_run(store, run_id) as sink,
             report_progress("training", "steps") as progress,
         ):

@@ -14,6 +14,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -43,6 +44,10 @@ _PROBE = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0",
 }
+# mlflow's own 7 retries are four minutes, of each call in each attempt of a stage. 3 are 12 s.
+_CALL = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3"}
+_LONG_WORK = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "7"}
+_patience: ContextVar[dict[str, str]] = ContextVar("patience", default=_CALL)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -205,17 +210,29 @@ def impatient() -> AbstractContextManager[None]:
 
 
 @contextmanager
+def patient() -> Iterator[None]:
+    """Calls of the block wait four minutes for a server that is away: hours of work need it."""
+    token = _patience.set(_LONG_WORK)
+    try:
+        yield
+    finally:
+        _patience.reset(token)
+
+
+@contextmanager
 def tracking_errors(action: str, store: Store) -> Iterator[None]:
     """Turn what MLflow, its database and its HTTP client raise into `TrackingError`.
 
-    A missing database driver is an ImportError.
+    A missing database driver is an ImportError. A server that is away is given up after 12 s
+    (`patient`: four minutes), unless the environment says otherwise.
     """
     import requests
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        yield
+        with _defaults(_patience.get()):
+            yield
     except (
         MlflowException,
         SQLAlchemyError,
