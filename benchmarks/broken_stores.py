@@ -105,10 +105,9 @@ def full_disk(folder: Path) -> Iterator[tuple[Command, Callable[[], object], Bre
     @contextlib.contextmanager
     def fill() -> Iterator[None]:
         filler = state / "filler"
-        with filler.open("wb") as stream, contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as stream:
             while True:
                 stream.write(bytes(65536))
-                stream.flush()
         yield
         filler.unlink()
 

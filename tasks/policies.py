@@ -45,6 +45,17 @@ async def retry_if_transient(task: Task[..., Any], run: Any, state: State[Any]) 
     return not isinstance(error, SqlFtError)
 
 
+async def retry_training(task: Task[..., Any], run: Any, state: State[Any]) -> bool:
+    """As `retry_if_transient`; but a training process that was killed is repeated once.
+
+    Killed twice it is mostly memory, and would be a third time.
+    """
+    error = await state.aresult(raise_on_failure=False)
+    if isinstance(error, TrainingInterruptedError) and run.run_count > 1:
+        return False
+    return await retry_if_transient(task, run, state)
+
+
 def generation_task(answer: Callable[P, R]) -> Task[P, R]:
     """Make a task of a function in which a model answers questions for hours at most."""
     return task(

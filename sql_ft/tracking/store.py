@@ -44,9 +44,9 @@ _PROBE = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0",
 }
-# mlflow's own 7 retries are four minutes, of each call in each attempt of a stage. 3 are 12 s.
+# mlflow's own 7 retries are four minutes, in each attempt of a stage; 3 are 12 s, 6 two minutes.
 _CALL = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3"}
-_LONG_WORK = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "7"}
+_LONG_WORK = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "6"}
 _patience: ContextVar[dict[str, str]] = ContextVar("patience", default=_CALL)
 
 
@@ -211,7 +211,7 @@ def impatient() -> AbstractContextManager[None]:
 
 @contextmanager
 def patient() -> Iterator[None]:
-    """Calls of the block wait four minutes for a server that is away: hours of work need it."""
+    """Calls of the block wait two minutes for a server that is away: long work hangs on them."""
     token = _patience.set(_LONG_WORK)
     try:
         yield
@@ -223,8 +223,7 @@ def patient() -> Iterator[None]:
 def tracking_errors(action: str, store: Store) -> Iterator[None]:
     """Turn what MLflow, its database and its HTTP client raise into `TrackingError`.
 
-    A missing database driver is an ImportError. A server that is away is given up after 12 s
-    (`patient`: four minutes), unless the environment says otherwise.
+    A missing database driver is an ImportError. A server that is away is given up after 12 s.
     """
     import requests
     from mlflow.exceptions import MlflowException
@@ -240,8 +239,9 @@ def tracking_errors(action: str, store: Store) -> Iterator[None]:
         OSError,
         ImportError,
     ) as error:
-        # SQLAlchemy adds the statement and its values: long, and nothing that a user can change.
-        text = without_password(str(error).partition("[SQL:")[0].strip()) or type(error).__name__
+        # SQLAlchemy adds the statement, its values and advice: nothing that a user can change.
+        text = re.sub(r"\(raised as a result of [^)]*\)\s*", "", str(error).partition("[SQL:")[0])
+        text = without_password(text.strip()) or type(error).__name__
         raise TrackingError(f"{action} at {store.label}: {text[:600]}", setting=_SETTING) from error
 
 

@@ -115,8 +115,8 @@ class _Away(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.mark.parametrize(("block", "requests"), [(nullcontext, 4), (patient, 8)])
-def test_a_server_that_is_away_is_given_up_soon_but_not_by_hours_of_work(
+@pytest.mark.parametrize(("block", "requests"), [(nullcontext, 4), (patient, 7)])
+def test_a_server_that_is_away_is_given_up_soon_but_not_by_long_work(
     tmp_path: Path, monkeypatch, block, requests
 ):
     monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
@@ -143,6 +143,21 @@ def test_a_password_never_reaches_a_message(tmp_path: Path):
         prepare_store("postgresql://me:secret@127.0.0.1:1/mlflow", tmp_path)
     assert "secret" not in str(caught.value)
     assert without_password("at http://me:secret@host:1/x.") == "at http://me:***@host:1/x."
+
+
+def test_the_reason_stands_before_what_sqlalchemy_adds(tmp_path: Path):
+    from sqlalchemy.exc import SQLAlchemyError
+
+    said = (
+        "(raised as a result of Query-invoked autoflush; consider using a session.no_autoflush "
+        "block)\n(sqlite3.OperationalError) database or disk is full\n[SQL: INSERT INTO metrics]"
+    )
+    store = Store("sqlite:///x.db", tmp_path)
+    with pytest.raises(TrackingError) as caught, tracking_errors("cannot log", store):
+        raise SQLAlchemyError(said)
+    assert caught.value.message == (
+        "cannot log at sqlite:///x.db: (sqlite3.OperationalError) database or disk is full"
+    )
 
 
 def test_a_locked_file_is_called_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
