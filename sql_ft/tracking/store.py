@@ -333,7 +333,7 @@ def _is_complete(path: Path) -> bool:
     if not path.exists() or path.stat().st_size == 0:
         return False
     try:
-        with closing(sqlite3.connect(path, timeout=30.0)) as connection:
+        with closing(sqlite3.connect(path, timeout=10.0)) as connection:
             tables = {
                 row[0]
                 for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
