@@ -151,9 +151,9 @@ def told(stack: DeployedStack, output: str) -> str:
     found = re.search(r"UUID: ([0-9a-f-]{36})", output)
     if found is None:
         return ""
-    wanted = {"artifacts": {"flow_run_id": {"any_": [found[1]]}}, "sort": "CREATED_ASC"}
+    wanted = {"artifacts": {"flow_run_id": {"any_": [found[1]]}}, "sort": "CREATED_DESC"}
     artifacts = stack.ask(lambda: post_json(f"{stack.api_url}/artifacts/filter", wanted))
-    return "; ".join(a["description"] for a in artifacts if a["description"])[:600]
+    return "; ".join(a["description"] for a in reversed(artifacts) if a["description"])[:600]
 
 
 def drift(stack: DeployedStack, folder: Path) -> dict[str, Any]:
