@@ -5,8 +5,10 @@
 `sql-ft up`; `prefect deployment run FLOW/NAME --watch` for each deployment with the small
 configuration of `tests/tiny_run.py`, weekly first and once more at the end, when nothing is new;
 `sql-ft status`; `sql-ft down`. What a flow takes beside the configuration stays as deployed,
-except what would take minutes and the files of batch-predict: --param. Shown beside how each
-ended: the registry's versions and aliases after it. With --out, the file keeps one entry a backend.
+except what would take minutes and the files of batch-predict: --param. Before evaluate-champion
+questions over new databases are appended to the data, of which the nightly check then asks those
+on the evaluation side. Shown beside how each ended: what its artifacts say, the registry's versions
+and aliases after it, and what the check found. With --out, the file keeps one entry a backend.
 """
 
 from __future__ import annotations
@@ -16,11 +18,13 @@ import contextlib
 import importlib
 import json
 import os
+import re
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 from rich.console import Console
@@ -30,15 +34,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from deployed_stack import ROOT, DeployedStack
 from private_postgres import PrivatePostgres, missing
-from tiny_run import run_settings, write_inputs
+from tiny_run import add_rows, run_settings, write_inputs
 
+from sql_ft.stack.api import post_json
 from sql_ft.tracking.store import prepare_store
 from sql_ft.tracking.versions import list_versions
 
 MODEL = "all"
+NIGHT = "evaluate-champion"
+#: Databases that arrive before the nightly check, beside the 24 of the start.
+NEW_SHOPS = range(24, 64)
 #: Beside `config`, by deployment: small enough for a minute.
 SMALL: dict[str, dict[str, object]] = {
-    "evaluate-champion": {"fresh": {"rows": 8, "min_rows": 4, "confidence": 0.99}},
+    NIGHT: {"fresh": {"rows": 48, "min_rows": 24, "confidence": 0.99}},
 }
 #: Added to the configuration, by deployment.
 SECTIONS: dict[str, dict[str, object]] = {
@@ -79,6 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command = ["prefect", "deployment", "run", f"{flow}/{name}", "--watch"]
             for key, value in parameters.items():
                 command += ["--param", f"{key}={json.dumps(value)}"]
+            if name == NIGHT:
+                add_rows(data, NEW_SHOPS)
             began = time.monotonic()
             done = stack.call(*command, timeout_s=3600)
             last = [line for line in done.stdout.splitlines() if " state " in line.lower()]
@@ -87,10 +97,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "exit": done.returncode,
                 "seconds": round(time.monotonic() - began, 1),
                 "versions": registered(stack, folder / "checks"),
+                "told": told(stack, done.stdout),
                 "said": (last or (done.stderr + done.stdout).splitlines() or ["nothing"])[
                     -1
                 ].strip()[:200],
             }
+            if name == NIGHT:
+                row["drift"] = drift(stack, folder / "checks")
             rows.append(row)
             print(json.dumps(row), flush=True)
         expected = len(data.read_text(encoding="utf-8").splitlines())
@@ -100,10 +113,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     print(status.stdout, f"{answered} of {expected} rows answered", sep="")
     table = Table(title="every deployment on one stack")
-    for column in ("deployment", "exit", "seconds", "versions", "said"):
+    columns = ("deployment", "exit", "seconds", "versions", "told", "said")
+    for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*map(str, row.values()))
+        table.add_row(*(str(row[column]) for column in columns))
     Console().print(table)
     if options.out:
         kept = json.loads(options.out.read_text()) if options.out.exists() else {}
@@ -114,6 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         }
         options.out.write_text(json.dumps(kept, indent=1) + "\n")
     failed = status.returncode != 0 or any(row["exit"] for row in rows)
+    failed |= any(not row["drift"] for row in rows if "drift" in row)
     return int(failed or answered != expected or not rows[-1]["versions"])
 
 
@@ -129,6 +144,24 @@ def registered(stack: DeployedStack, folder: Path) -> str:
     store = prepare_store(stack.mlflow_url, folder)
     found = list_versions(store, MODEL)
     return ", ".join(f"v{v.version} {'/'.join(sorted(v.aliases))}".strip() for v in found)
+
+
+def told(stack: DeployedStack, output: str) -> str:
+    """Descriptions of the artifacts that the run of this output has written."""
+    found = re.search(r"UUID: ([0-9a-f-]{36})", output)
+    if found is None:
+        return ""
+    wanted = {"artifacts": {"flow_run_id": {"any_": [found[1]]}}, "sort": "CREATED_DESC"}
+    artifacts = stack.ask(lambda: post_json(f"{stack.api_url}/artifacts/filter", wanted))
+    return "; ".join(a["description"] for a in reversed(artifacts) if a["description"])[:600]
+
+
+def drift(stack: DeployedStack, folder: Path) -> dict[str, Any]:
+    """What the nightly check has written to the champion's run; empty if it asked nothing."""
+    store = prepare_store(stack.mlflow_url, folder)
+    (champion,) = [v for v in list_versions(store, MODEL) if "champion" in v.aliases]
+    metrics = store.client().get_run(champion.run_id).data.metrics
+    return {k: round(v, 4) for k, v in sorted(metrics.items()) if k.startswith("fresh/")}
 
 
 if __name__ == "__main__":

@@ -4,13 +4,16 @@
 
 `sql-ft run` trains the small configuration of `tests/tiny_run.py`. What it needs breaks at a
 chosen moment and stays broken until the command has ended; then it is mended and the same
-command is run again. Shown: what the first command said, how long it tried, and whether the
-second one used the finished training. Disk full needs the right to mount a tmpfs (root).
+command is run again. Shown: what the first command said, how long it tried, and what the second
+one did about the training: `kept` (the same result file, unwritten since), `resumed from step N`
+or `repeated`. Steps of training that both commands logged are counted in MLflow. Disk full needs
+the right to mount a tmpfs (root). With --out the file keeps one entry a scene.
 """
 
 from __future__ import annotations
 
 import argparse
+import collections
 import contextlib
 import json
 import os
@@ -34,8 +37,10 @@ from tiny_run import run_settings, write_inputs
 
 from sql_ft.stack.processes import start_background, stop_all, wait_until_ready
 from sql_ft.stack.services import StackSettings
+from sql_ft.tracking.store import prepare_store
 
 Break = Callable[[], AbstractContextManager[object]]
+MODEL = "broken"
 
 
 class Command:
@@ -50,7 +55,7 @@ class Command:
             "COLUMNS": "400",
         }
         base, rows = write_inputs(folder)
-        settings = run_settings(base, rows, state, "broken")
+        settings = run_settings(base, rows, state, MODEL)
         self.config = folder / "run.yaml"
         self.config.write_text(yaml.safe_dump(settings), encoding="utf-8")
 
@@ -65,10 +70,24 @@ class Command:
             text=True,
         )
 
-    def trained(self) -> list[tuple[str, int]]:
-        """Finished trainings, and when they finished."""
+    def trained(self) -> list[tuple[str, int, str]]:
+        """Results of finished trainings: path, file and content.
+
+        Reading one for use changes its times; writing it anew makes another file.
+        """
         found = sorted(self.state.glob("training/*/result.json"))
-        return [(str(path), path.stat().st_mtime_ns) for path in found]
+        return [(str(path), path.stat().st_ino, path.read_text()) for path in found]
+
+    def steps(self) -> collections.Counter[int]:
+        """How often each step of training was logged, over all runs of the experiment."""
+        uri = self.env.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.state / 'mlflow.db'}"
+        client = prepare_store(uri, self.folder / "checks").client()
+        experiment = client.get_experiment_by_name(MODEL)
+        return collections.Counter(
+            metric.step
+            for run in client.search_runs([experiment.experiment_id])
+            for metric in client.get_metric_history(run.info.run_id, "train/loss")
+        )
 
     def checkpoints(self) -> list[Path]:
         """Checkpoints of a training, the finished ones too."""
@@ -86,10 +105,9 @@ def full_disk(folder: Path) -> Iterator[tuple[Command, Callable[[], object], Bre
     @contextlib.contextmanager
     def fill() -> Iterator[None]:
         filler = state / "filler"
-        with filler.open("wb") as stream, contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as stream:
             while True:
                 stream.write(bytes(65536))
-                stream.flush()
         yield
         filler.unlink()
 
@@ -116,8 +134,13 @@ def locked_database(folder: Path) -> Iterator[tuple[Command, Callable[[], object
 
 
 @contextlib.contextmanager
-def with_server(folder: Path, artifacts_only: bool) -> Iterator[tuple[Command, object, Break]]:
-    """An MLflow server that is killed, or loses its artifact folder, when training has ended."""
+def with_server(
+    folder: Path, artifacts_only: bool, in_training: bool = False
+) -> Iterator[tuple[Command, object, Break]]:
+    """An MLflow server that is killed, or loses its artifact folder.
+
+    When training has ended, or once it has a checkpoint.
+    """
     settings = StackSettings(state_dir=folder / "state", root=ROOT, mlflow_port=free_port())
 
     def serve() -> None:
@@ -147,7 +170,8 @@ def with_server(folder: Path, artifacts_only: bool) -> Iterator[tuple[Command, o
     command = Command(folder, folder / "state")
     command.env["MLFLOW_TRACKING_URI"] = settings.mlflow_url
     try:
-        yield command, command.trained, no_artifacts if artifacts_only else away
+        moment = command.checkpoints if in_training else command.trained
+        yield command, moment, no_artifacts if artifacts_only else away
     finally:
         stop_all(settings.folder)
 
@@ -156,6 +180,9 @@ SCENES: dict[str, Callable[[Path], AbstractContextManager[tuple[Command, object,
     "disk full": full_disk,
     "database locked": locked_database,
     "MLflow away": lambda folder: with_server(folder, artifacts_only=False),
+    "MLflow away in training": lambda folder: with_server(
+        folder, artifacts_only=False, in_training=True
+    ),
     "artifact store away": lambda folder: with_server(folder, artifacts_only=True),
 }
 
@@ -173,6 +200,9 @@ def play(name: str, folder: Path) -> dict[str, object]:
         trained, checkpoints = command.trained(), len(command.checkpoints())
         second = command.start()
         again, _ = second.communicate(timeout=3600)
+        kept = bool(trained) and command.trained() == trained
+        resumed = max((json.loads(t[2])["resumed_from_step"] for t in command.trained()), default=0)
+        steps = command.steps()
         last = [line for line in output.splitlines() if line.strip()]
         errors = [line for line in last if line.strip().startswith("error ")]
         return {
@@ -183,7 +213,14 @@ def play(name: str, folder: Path) -> dict[str, object]:
             "training_finished": bool(trained),
             "checkpoints_kept": checkpoints,
             "exit_again": second.returncode,
-            "training_reused": bool(trained) and command.trained() == trained,
+            "training": "kept"
+            if kept
+            else f"resumed from step {resumed}"
+            if resumed
+            else "repeated",
+            "steps": len(steps),
+            "repeated_steps": sum(steps.values()) - len(steps),
+            "load": round(os.getloadavg()[1], 1),
             "output": output[-6000:],
             "output_again": again[-3000:],
         }
@@ -194,16 +231,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", default="", help="scenes whose name starts so")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args(arguments)
+    known = json.loads(options.out.read_text()) if options.out and options.out.exists() else []
+    by_name = {row["broken"]: row for row in known}
     results = []
     for name in SCENES:
         if name.startswith(options.only):
             with tempfile.TemporaryDirectory() as folder:
-                results.append(play(name, Path(folder)))
-            print(json.dumps({k: v for k, v in results[-1].items() if "output" not in k}))
+                row = play(name, Path(folder))
+            outputs = {key: row.pop(key) for key in ("output", "output_again")}
+            print(*outputs.values(), json.dumps(row), sep="\n", flush=True)
+            results.append(row)
+            by_name[name] = row
             if options.out:
-                options.out.write_text(json.dumps(results, indent=1) + "\n")
+                kept = [by_name[scene] for scene in SCENES if scene in by_name]
+                options.out.write_text(json.dumps(kept, indent=1) + "\n")
     table = Table(title="Broken in mid-run, mended, run again")
-    columns = ("broken", "exit", "tried_s", "said", "exit_again", "training_reused")
+    columns = ("broken", "exit", "tried_s", "said", "exit_again", "training", "repeated_steps")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in results:

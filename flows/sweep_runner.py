@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -56,6 +57,10 @@ def _dask(sweep: SweepConfig) -> Any:
 
 
 def _ray(sweep: SweepConfig) -> Any:
+    if not sweep.runner_address:
+        # Read when Ray is imported, and its only way to keep to loopback: Ray itself takes
+        # 127.0.0.1 for a mistake, and listens on every interface.
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     from prefect_ray import RayTaskRunner
 
     if sweep.runner_address:

@@ -23,8 +23,9 @@ from sql_ft.errors import (
 #: before its task starts; on SQLite some of these requests meet a write of the server's own, are
 #: answered 503 and repeated after two seconds.
 GPU_TAGS = ("gpu",)
-#: Seconds to wait before each retry of a call to a registry, store or hub.
-BACK_OFF_S = [2.0, 8.0, 30.0]
+#: Seconds to wait before each retry of a call to a registry, store or hub: two minutes in all, in
+#: which a server that its host or container restarts is back.
+BACK_OFF_S = [2.0, 20.0, 90.0]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,6 +43,17 @@ async def retry_if_transient(task: Task[..., Any], run: Any, state: State[Any]) 
     if isinstance(error, (ConfigError, DataError, ModelError, EvaluationError)):
         return False
     return not isinstance(error, SqlFtError)
+
+
+async def retry_training(task: Task[..., Any], run: Any, state: State[Any]) -> bool:
+    """As `retry_if_transient`; but a training process that was killed is repeated once.
+
+    Killed twice it is mostly memory, and would be a third time.
+    """
+    error = await state.aresult(raise_on_failure=False)
+    if isinstance(error, TrainingInterruptedError) and run.run_count > 1:
+        return False
+    return await retry_if_transient(task, run, state)
 
 
 def generation_task(answer: Callable[P, R]) -> Task[P, R]:

@@ -23,7 +23,7 @@ from tasks.evaluate import (
     answer_questions,
     score_predictions,
 )
-from tasks.policies import GPU_TAGS, retry_if_transient
+from tasks.policies import GPU_TAGS, retry_training
 from tasks.stage_state import is_complete
 from tasks.train import train_adapter, training_key
 
@@ -201,7 +201,7 @@ def _train(
 
 
 async def _retry_unless_stopping(task: Any, run: Any, state: State[Any]) -> bool:
-    return not _stopping.is_set() and await retry_if_transient(task, run, state)
+    return not _stopping.is_set() and await retry_training(task, run, state)
 
 
 def _score(

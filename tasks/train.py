@@ -10,7 +10,7 @@ from prefect.logging import get_run_logger
 
 from sql_ft.config import RunConfig
 from sql_ft.stage_cache import code_digest, open_stage, stage_key
-from tasks.policies import GPU_TAGS, cache_key_from_parameter, retry_if_transient
+from tasks.policies import BACK_OFF_S, GPU_TAGS, cache_key_from_parameter, retry_training
 from tasks.progress import report_progress
 
 
@@ -33,10 +33,10 @@ def training_key(config: RunConfig, base: dict[str, Any], dataset: dict[str, Any
     cache_key_fn=cache_key_from_parameter,
     persist_result=True,
     result_serializer="json",
-    # A crash of the training process resumes from its last checkpoint, once.
-    retries=1,
-    retry_delay_seconds=5,
-    retry_condition_fn=retry_if_transient,
+    # Each attempt resumes from the last checkpoint.
+    retries=3,
+    retry_delay_seconds=BACK_OFF_S,
+    retry_condition_fn=retry_training,
 )
 def train_adapter(
     config: RunConfig,
@@ -52,7 +52,7 @@ def train_adapter(
     """
     from sql_ft.tracking.fresh_process import start_ahead
     from sql_ft.tracking.runs import attach_run
-    from sql_ft.tracking.store import prepare_store
+    from sql_ft.tracking.store import patient, prepare_store
     from sql_ft.training.trainer import train_adapter as train
 
     logger = get_run_logger()
@@ -64,6 +64,7 @@ def train_adapter(
         if register_next:
             start_ahead(store)
         with (
+            patient(),
             attach_run(store, run_id) as sink,
             report_progress("training", "steps") as progress,
         ):

@@ -18,23 +18,23 @@ def write_inputs(folder: Path) -> tuple[Path, Path]:
     if not base.exists():
         make_tiny_model(base)
     rows = folder / "rows.jsonl"
-    rows.write_text(
-        "".join(
-            json.dumps(
-                {
-                    "db_id": f"shop_{group}",
-                    "question": f"How many items does shop {group} keep on shelf {question}?",
-                    "context": f"CREATE TABLE item (name VARCHAR, shelf_{group} INTEGER)",
+    rows.write_text("", encoding="utf-8")
+    add_rows(rows, range(_GROUPS))
+    return base, rows
+
+
+def add_rows(file: Path, shops: range) -> None:
+    """Append the questions of these shops, each a database of its own: data that grows."""
+    with file.open("a", encoding="utf-8") as stream:
+        for shop in shops:
+            for question in range(_QUESTIONS):
+                row = {
+                    "db_id": f"shop_{shop}",
+                    "question": f"How many items does shop {shop} keep on shelf {question}?",
+                    "context": f"CREATE TABLE item (name VARCHAR, shelf_{shop} INTEGER)",
                     "answer": "SELECT COUNT(*) FROM item",
                 }
-            )
-            + "\n"
-            for group in range(_GROUPS)
-            for question in range(_QUESTIONS)
-        ),
-        encoding="utf-8",
-    )
-    return base, rows
+                stream.write(json.dumps(row) + "\n")
 
 
 def run_settings(base: Path, rows: Path, state: Path, name: str) -> dict[str, Any]:

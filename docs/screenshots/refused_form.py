@@ -1,4 +1,4 @@
-"""Type a wrong value into the parameter form of a deployment, in a real browser, and submit.
+"""Take the parameter form of a deployment, type a wrong value into it, in a real browser, and submit.
 
     python docs/screenshots/refused_form.py            # the stack of `make up`
     python docs/screenshots/refused_form.py --api http://127.0.0.1:4300/api
@@ -58,6 +58,9 @@ def main() -> None:
         browser.open(url, width=1280, dark=False, expect=FIELD)
         browser.resize(1280, 900)
         browser.wait(2.0)
+        (arguments.out / "prefect_parameter_form.png").write_bytes(
+            shrink(browser.screenshot(height=900))
+        )
         print(f"{FIELD} was {browser.evaluate(TYPE % (FIELD, '0'))}, is 0")
         print(f"pressed {browser.evaluate(SUBMIT)}")
         browser.wait(3.0)

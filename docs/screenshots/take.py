@@ -204,7 +204,10 @@ def take_prefect(
     wide: dict[str, Any] = {"width": 1280, "settle_s": 5.0}
     camera.take("prefect_flow_run", page, expect="finetune", window=1000, **wide)
     found = post(f"{address}/api/artifacts/filter", {"artifacts": {}, "limit": 50})
-    artifact = next(a for a in found if a["flow_run_id"] == flow_run and a["type"] == "markdown")
+    pages = [a for a in found if a["type"] == "markdown"]
+    key = next(a["key"] for a in pages if a["flow_run_id"] == flow_run)
+    # A run that was repeated has written its page again.
+    artifact = max((a for a in pages if a["key"] == key), key=lambda a: str(a["created"]))
     page = f"{address}/artifacts/artifact/{artifact['id']}"
     camera.take("prefect_artifact", page, expect="execution accuracy", window=1500, **wide)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sql_ft.evaluation.report_data import ReportData, arm_rows
 from sql_ft.evaluation.report_labels import arm_label, check_label, format_seconds, format_value
@@ -28,34 +28,32 @@ def render_markdown(data: ReportData, *, max_flips: int = MAX_FLIPS) -> str:
         )
     )
     if data.decision is not None:
-        # Three columns: Prefect's page is narrow, and a finding names value and threshold.
-        rows = [
-            ["✓" if check.passed else "✗", check_label(check), check.detail or _numbers(check)]
+        # Long texts are lists: the cells of a table on Prefect's page do not wrap.
+        findings = [
+            f"{'✓' if check.passed else '✗'} **{escape_markdown(check_label(check))}**: "
+            f"{escape_markdown(check.detail or _numbers(check))}"
             for check in data.decision.checks
         ]
-        blocks += ["## Gate", _table(["", "check", "finding"], rows)]
+        blocks += ["## Gate", _list(findings)]
     if data.examples:
         blocks.append("## Example questions")
     for example in data.examples:
-        rows = [["gold", _code(example.sample.gold_sql)]]
-        rows += [[arm_label(arm), _code(answer)] for arm, answer in example.answers.items()]
-        blocks += [f"*{escape_markdown(example.sample.question)}*", _table(["arm", "answer"], rows)]
+        answers = {"gold": example.sample.gold_sql}
+        answers |= {arm_label(arm): answer for arm, answer in example.answers.items()}
+        blocks += _question(example.sample.question, answers)
     for change, heading in (("gained", "Gained"), ("lost", "Lost")):
         flipped = data.changed(change)
         if not flipped:
             continue
+        before, after = arm_label(data.reference_arm), arm_label(data.arms[-1])
         blocks.append(f"## {heading}: {len(flipped)} questions")
-        rows = [
-            [
-                item.sample.question,
-                _code(item.gold_sql),
-                _code(item.predicted_sql(item.before) if item.before else ""),
-                _code(item.predicted_sql(item.after)),
-            ]
-            for item in flipped[:max_flips]
-        ]
-        header = ["question", "gold", arm_label(data.reference_arm), arm_label(data.arms[-1])]
-        blocks.append(_table(header, rows))
+        for item in flipped[:max_flips]:
+            answers = {
+                "gold": item.gold_sql,
+                before: item.predicted_sql(item.before) if item.before else "",
+                after: item.predicted_sql(item.after),
+            }
+            blocks += _question(item.sample.question, answers)
     if data.facts:
         blocks += ["## What was compared", _table(["", ""], [[*row] for row in data.facts.items()])]
     if data.costs or data.stages:
@@ -63,6 +61,16 @@ def render_markdown(data: ReportData, *, max_flips: int = MAX_FLIPS) -> str:
         rows += [[s.name, f"{format_seconds(s.wall_time_s)} {s.note}".strip()] for s in data.stages]
         blocks += ["## Cost", _table(["", ""], rows)]
     return "\n\n".join(blocks) + "\n"
+
+
+def _question(question: str, answers: Mapping[str, str]) -> list[str]:
+    """Blocks of one question with the SQL of each who answered it."""
+    lines = [f"{escape_markdown(name)}: {_code(sql)}" for name, sql in answers.items()]
+    return [f"*{escape_markdown(question)}*", _list(lines)]
+
+
+def _list(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def _numbers(check: Check) -> str:

@@ -14,6 +14,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -43,6 +44,10 @@ _PROBE = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0",
 }
+# mlflow's own 7 retries are four minutes, in each attempt of a stage; 3 are 12 s, 6 two minutes.
+_CALL = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3"}
+_LONG_WORK = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "6"}
+_patience: ContextVar[dict[str, str]] = ContextVar("patience", default=_CALL)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -205,17 +210,28 @@ def impatient() -> AbstractContextManager[None]:
 
 
 @contextmanager
+def patient() -> Iterator[None]:
+    """Calls of the block wait two minutes for a server that is away: long work hangs on them."""
+    token = _patience.set(_LONG_WORK)
+    try:
+        yield
+    finally:
+        _patience.reset(token)
+
+
+@contextmanager
 def tracking_errors(action: str, store: Store) -> Iterator[None]:
     """Turn what MLflow, its database and its HTTP client raise into `TrackingError`.
 
-    A missing database driver is an ImportError.
+    A missing database driver is an ImportError. A server that is away is given up after 12 s.
     """
     import requests
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        yield
+        with _defaults(_patience.get()):
+            yield
     except (
         MlflowException,
         SQLAlchemyError,
@@ -223,8 +239,9 @@ def tracking_errors(action: str, store: Store) -> Iterator[None]:
         OSError,
         ImportError,
     ) as error:
-        # SQLAlchemy adds the statement and its values: long, and nothing that a user can change.
-        text = without_password(str(error).partition("[SQL:")[0].strip()) or type(error).__name__
+        # SQLAlchemy adds the statement, its values and advice: nothing that a user can change.
+        text = re.sub(r"\(raised as a result of [^)]*\)\s*", "", str(error).partition("[SQL:")[0])
+        text = without_password(text.strip()) or type(error).__name__
         raise TrackingError(f"{action} at {store.label}: {text[:600]}", setting=_SETTING) from error
 
 
@@ -316,7 +333,7 @@ def _is_complete(path: Path) -> bool:
     if not path.exists() or path.stat().st_size == 0:
         return False
     try:
-        with closing(sqlite3.connect(path, timeout=30.0)) as connection:
+        with closing(sqlite3.connect(path, timeout=10.0)) as connection:
             tables = {
                 row[0]
                 for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")

@@ -1,6 +1,8 @@
 """The files under deployments/ say what the code expects."""
 
+import copy
 import json
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -127,6 +129,69 @@ def test_dockerfiles_copy_what_exists_and_install_extras_that_exist(name):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     (extras,) = re.findall(r"-e '\.\[([a-z0-9,]+)\]'", text)
     assert set(extras.split(",")) <= set(project["optional-dependencies"])
+
+
+def compose():
+    return yaml.safe_load((FOLDER / "docker" / "compose.yaml").read_text(encoding="utf-8"))
+
+
+def compose_errors(content):
+    """What the compose specification's own schema, as check-jsonschema ships it, objects to."""
+    from jsonschema.validators import validator_for
+
+    vendored = files("check_jsonschema") / "builtin_schemas" / "vendor" / "compose-spec.json"
+    schema = json.loads(vendored.read_text(encoding="utf-8"))
+    validator = validator_for(schema)
+    validator.check_schema(schema)
+    found = validator(schema).iter_errors(content)
+    return sorted("/".join(map(str, error.path)) for error in found)
+
+
+def test_compose_file_is_valid_by_the_specification():
+    assert compose_errors(compose()) == []
+
+
+@pytest.mark.parametrize(
+    ("service", "key", "value"),
+    [
+        ("worker", "port", ["127.0.0.1:1:1"]),  # no such key
+        ("mlflow", "ports", "127.0.0.1:5000:5000"),  # a list is due
+        ("prefect", "depends_on", {"postgres": {"condition": "healthy"}}),  # no such condition
+    ],
+)
+def test_a_wrong_compose_file_is_found_out(service, key, value):
+    content = copy.deepcopy(compose())
+    content["services"][service][key] = value
+    assert any(path.startswith(f"services/{service}") for path in compose_errors(content))
+
+
+def test_compose_file_names_only_what_it_declares_and_publishes_on_loopback():
+    content = compose()
+    for service in content["services"].values():
+        assert set(service.get("depends_on", {})) <= set(content["services"])
+        for name, needed in service.get("depends_on", {}).items():
+            if needed["condition"] == "service_healthy":
+                assert "healthcheck" in content["services"][name]
+        assert set(service["networks"]) <= set(content["networks"])
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            if source.startswith("."):
+                assert (FOLDER / "docker" / source).is_file()
+            else:
+                assert source in content["volumes"]
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+        if "build" in service:
+            context = (FOLDER / "docker" / service["build"]["context"]).resolve()
+            assert context == ROOT
+            assert (context / service["build"]["dockerfile"]).is_file()
+
+
+def test_compose_file_takes_its_secrets_from_the_example_env():
+    import re
+
+    text = (FOLDER / "docker" / "compose.yaml").read_text(encoding="utf-8")
+    lines = (FOLDER / "docker" / "example.env").read_text(encoding="utf-8").split()
+    assert set(re.findall(r"\$\{(\w+)", text)) == {line.partition("=")[0] for line in lines}
 
 
 def test_space_runs_the_page_with_the_pinned_gradio():

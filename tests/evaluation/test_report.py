@@ -98,7 +98,7 @@ def test_markdown_has_the_decision_and_every_check():
     data = make_report()
     text = render_markdown(data)
     assert text.startswith("# Week 12\n")
-    assert text.count("| ✓ |") + text.count("| ✗ |") == len(data.decision.checks)
+    assert text.count("\n- ✓ ") + text.count("\n- ✗ ") == len(data.decision.checks)
     assert "## Gained: 60 questions" in text
 
 

@@ -17,11 +17,13 @@ import pytest
 import yaml
 from deployed_stack import ROOT, DeployedStack
 from private_postgres import PrivatePostgres
-from tiny_run import run_settings, write_inputs
+from tiny_run import add_rows, run_settings, write_inputs
 from webhook_listener import WebhookListener
 
 from sql_ft.errors import StackError
 from sql_ft.stack.services import MLFLOW, PREFECT, WORKER
+from sql_ft.tracking.store import prepare_store
+from sql_ft.tracking.versions import get_alias
 
 RUN = ("prefect", "deployment", "run", "finetune/weekly")
 NIGHT = ("prefect", "deployment", "run", "evaluate/evaluate-champion")
@@ -91,6 +93,13 @@ def files_with(folder: Path, secret: str) -> list[str]:
     ]
 
 
+def champions_metrics(stack: DeployedStack, name: str, folder: Path) -> dict[str, float]:
+    store = prepare_store(stack.mlflow_url, folder)
+    champion = get_alias(store, name, "champion")
+    assert champion is not None
+    return dict(store.client().get_run(champion.run_id).data.metrics)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
 def test_up_weekly_unchanged_status_down(
@@ -134,6 +143,17 @@ def test_up_weekly_unchanged_status_down(
         again = stack.call(*RUN, "--param", f"config={values}", "--watch")
         assert "'NothingNew'" in again.stdout, again.stdout + again.stderr
         hook.wait_for("sql_ft.run.skipped: nothing new since v1")
+
+        # Questions over new databases have come: the check asks those that no training may see.
+        add_rows(rows, range(24, 64))
+        fresh = '{"rows": 24, "min_rows": 12}'
+        night = stack.call(
+            *NIGHT, "--param", f"config={values}", "--param", f"fresh={fresh}", "--watch"
+        )
+        assert "'Completed'" in night.stdout, night.stdout + night.stderr
+        metrics = champions_metrics(stack, "weekly-test", tmp_path / "checks")
+        assert metrics["fresh/champion/n_scored"] == 24
+        assert metrics["fresh/since_promotion/drifted"] == 0
 
         settings["data"]["path"] = str(tmp_path / "gone.jsonl")
         failed = stack.submit("finetune/weekly", {"config": settings})

@@ -1,5 +1,6 @@
-"""Where children run: threads in a window, and a real Dask cluster of two workers."""
+"""Where children run: threads in a window, a real Dask and a real Ray cluster of two workers."""
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -15,6 +16,9 @@ from prefect import flow, task
 from flows.sweep_runner import make_runner, map_in_window, reachable_server
 from sql_ft.config import SweepConfig, parse_config
 from sql_ft.errors import ConfigError
+
+#: What the processes of a local Dask or Ray cluster have in their command lines.
+CLUSTER = ("distributed", "raylet", "gcs_server", "ray::", "ray/_private", "ray/dashboard")
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -52,7 +56,7 @@ def workers() -> Iterator[None]:
         left = [
             p
             for p in me.children(recursive=True)
-            if p.pid not in before and "distributed" in " ".join(p.cmdline())
+            if p.pid not in before and any(n in " ".join(p.cmdline()) for n in CLUSTER)
         ]
         if not left:
             return
@@ -101,11 +105,41 @@ def test_threads_keep_to_their_number() -> None:
     assert max(most) == 2
 
 
+def cluster(runner: str) -> SweepConfig:
+    # Not imported here: what a sweep sets before it imports Ray is part of the test.
+    if importlib.util.find_spec(f"prefect_{runner}") is None:
+        pytest.skip(f"the extra {runner} is not installed")
+    return parse_config({"sweep": {"runner": runner, "max_parallel": 2}}).sweep
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("runner", ["dask", "ray"])
+def test_a_local_cluster_listens_on_loopback_alone(workers: None, runner: str) -> None:
+    sweep = cluster(runner)
+
+    @flow
+    def addresses() -> set[str]:
+        with make_runner(sweep) as started:
+            dict(map_in_window(started, where, [0, 2], lambda n: {"number": n}, 2))
+            me = psutil.Process()
+            return {
+                connection.laddr.ip
+                for process in [me, *me.children(recursive=True)]
+                for connection in process.net_connections("inet")
+                if connection.status == psutil.CONN_LISTEN
+            }
+
+    with reachable_server(sweep):
+        found = addresses()
+    assert found
+    assert {a.removeprefix("::ffff:") for a in found} <= {"127.0.0.1", "::1"}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("runner", ["dask", "ray"])
 def test_children_run_on_a_cluster_of_two_workers(workers: None, runner: str) -> None:
-    pytest.importorskip(f"prefect_{runner}", reason=f"the extra {runner} is not installed")
-    found = results(parse_config({"sweep": {"runner": runner, "max_parallel": 2}}).sweep, 6)
+    sweep = cluster(runner)
+    found = results(sweep, 6)
     good = {n: r for n, r in found.items() if n % 2 == 0}
     assert {n: r[0] for n, r in good.items()} == {0: 0, 2: 2, 4: 4}
     pids = {r[1] for r in good.values()}

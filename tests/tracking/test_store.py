@@ -3,14 +3,23 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
-from contextlib import closing
+from contextlib import closing, nullcontext
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from sql_ft.errors import TrackingError
-from sql_ft.tracking.store import Store, prepare_store, without_password
+from sql_ft.tracking.store import (
+    Store,
+    patient,
+    prepare_store,
+    tracking_errors,
+    without_password,
+)
 
 
 def test_importing_tracking_does_not_import_mlflow():
@@ -91,11 +100,64 @@ def test_an_unreachable_server_is_reported_at_once_with_its_uri(tmp_path: Path, 
     assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ
 
 
+class _Away(BaseHTTPRequestHandler):
+    """A server whose store is away: 503 to whatever it is asked."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self):
+        self.asked.append(self.path)
+        self.send_response(503)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.mark.parametrize(("block", "requests"), [(nullcontext, 4), (patient, 7)])
+def test_a_server_that_is_away_is_given_up_soon_but_not_by_long_work(
+    tmp_path: Path, monkeypatch, block, requests
+):
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_JITTER", "0")
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Away) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        store = Store(f"http://127.0.0.1:{server.server_port}", tmp_path)
+        _Away.asked.clear()
+        with block(), pytest.raises(TrackingError, match=r"cannot ask at http://.*503"):
+            ask(store)
+        server.shutdown()
+    assert len(_Away.asked) == requests
+    assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ
+
+
+def ask(store: Store) -> None:
+    with tracking_errors("cannot ask", store):
+        store.client().get_run("0" * 32)
+
+
 def test_a_password_never_reaches_a_message(tmp_path: Path):
     with pytest.raises(TrackingError) as caught:
         prepare_store("postgresql://me:secret@127.0.0.1:1/mlflow", tmp_path)
     assert "secret" not in str(caught.value)
     assert without_password("at http://me:secret@host:1/x.") == "at http://me:***@host:1/x."
+
+
+def test_the_reason_stands_before_what_sqlalchemy_adds(tmp_path: Path):
+    from sqlalchemy.exc import SQLAlchemyError
+
+    said = (
+        "(raised as a result of Query-invoked autoflush; consider using a session.no_autoflush "
+        "block)\n(sqlite3.OperationalError) database or disk is full\n[SQL: INSERT INTO metrics]"
+    )
+    store = Store("sqlite:///x.db", tmp_path)
+    with pytest.raises(TrackingError) as caught, tracking_errors("cannot log", store):
+        raise SQLAlchemyError(said)
+    assert caught.value.message == (
+        "cannot log at sqlite:///x.db: (sqlite3.OperationalError) database or disk is full"
+    )
 
 
 def test_a_locked_file_is_called_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
