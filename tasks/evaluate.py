@@ -31,6 +31,8 @@ _SET_MODULES = (
     "evaluation/drafts",
     "evaluation/draft_pool",
     "evaluation/rules",
+    "evaluation/stored_databases",
+    "evaluation/wordings",
 )
 
 
@@ -63,7 +65,7 @@ def build_evaluation_set(
     logger = get_run_logger()
     with open_stage(config.state_path, "evaluation_sets", cache_key) as stage:
         samples = read_jsonl(Path(dataset["eval_path"]), Sample)
-        with report_progress("building databases", "samples") as progress:
+        with report_progress("building databases", "steps") as progress:
             built = build(samples, config.evaluation, stage.path, progress)
         excluded = {reason: len(ids) for reason, ids in built.excluded.items()}
         logger.info(

@@ -237,7 +237,7 @@ def _job(case: Case) -> Job:
         databases=case.item.databases[case.done : end],
         queries={entry.sql: entry.sql for entry in case.open.values()},
         vetted=True,
-        names={e.sql: e.names for e in case.open.values() if e.names is not None},
+        footprints={entry.sql: entry.footprint for entry in case.open.values()},
     )
 
 

@@ -15,7 +15,7 @@ from sql_ft.evaluation.adherence import unresolved_names
 from sql_ft.execution import guard
 from sql_ft.execution.canonical import CanonicalGold, translated_key
 from sql_ft.execution.dialect import parse_query, run_passes, translation_errors, write_query
-from sql_ft.execution.named_columns import named_columns
+from sql_ft.execution.footprint import UNKNOWN, Footprint, footprint_of
 from sql_ft.execution.schema import Schema
 
 _KEPT_TEXTS = 2000
@@ -30,13 +30,13 @@ class Reading:
         sql: DuckDB text.
         key: `canonical.translated_key` of its tree, which is not kept.
         adheres: Every table and column exists in the schema.
-        names: `named_columns.named_columns` of it.
+        footprint: What it can see of a database.
     """
 
     sql: str
     key: str | None
     adheres: bool
-    names: frozenset[str] | None = None
+    footprint: Footprint = UNKNOWN
 
 
 class Reader:
@@ -93,9 +93,9 @@ class Reader:
                 guard.check_tree(tree)
                 key = translated_key(tree, schema)
                 # Where a name is unknown, the engine's message lists the columns there are.
-                names = named_columns(tree, schema) if adheres else None
+                footprint = footprint_of(tree, schema, dialect) if adheres else UNKNOWN
                 with translation_errors():
-                    return Reading(write_query(tree), key, adheres, names)
+                    return Reading(write_query(tree), key, adheres, footprint)
         except SqlTranslationError as error:
             return error
 

@@ -12,6 +12,7 @@ from sql_ft.evaluation.reading import Reader
 from sql_ft.evaluation.result_text import format_head
 from sql_ft.execution import guard
 from sql_ft.execution.compare import MatchRules, compare_results
+from sql_ft.execution.footprint import UNKNOWN, Footprint
 from sql_ft.records import (
     ExecutionResult,
     ExecutionStatus,
@@ -42,11 +43,11 @@ class Ruling:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Open:
-    """A text that has to be executed; `names` as in `Reading`."""
+    """A text that has to be executed; `footprint` as in `Reading`."""
 
     sql: str
     adheres: bool
-    names: frozenset[str] | None = None
+    footprint: Footprint = UNKNOWN
 
 
 @dataclasses.dataclass(slots=True)
@@ -123,7 +124,7 @@ def _rule_unexecuted(
             reading.adheres,
             (head, head),
         )
-    return Open(reading.sql, reading.adheres, reading.names)
+    return Open(reading.sql, reading.adheres, reading.footprint)
 
 
 def judge_results(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from sql_ft.errors import SqlTranslationError
 from sql_ft.execution import guard
 from sql_ft.execution.databases import Database
+from sql_ft.execution.footprint import Footprint
 from sql_ft.execution.schema import Schema
 from sql_ft.records import ExecutionResult, ExecutionStatus
 
@@ -31,8 +32,8 @@ class Job:
         queries: Key (e.g. ``gold``, ``candidate``) → DuckDB text (`Translated.sql`).
         vetted: The queries have passed `guard` already (`dialect.translate` sees to it);
             the worker's own checks hold all the same.
-        names: Key → names without which no column shows in the query, if that is known
-            (`named_columns`): columns that none of a unit's queries names are not loaded.
+        footprints: Key → what is known of the query: columns that none of a unit's queries
+            names are not loaded, and one that reads few rows is not optimized.
     """
 
     id: str
@@ -40,7 +41,7 @@ class Job:
     databases: tuple[Database, ...]
     queries: Mapping[str, str]
     vetted: bool = False
-    names: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
+    footprints: Mapping[str, Footprint] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -18,8 +18,9 @@ from sql_ft.execution.usage import Key, Usage, is_number
 _WORDS = ("amber", "birch", "cedar", "delta", "ember", "flint", "grove", "haven", "iris", "jade",
           "karst", "lotus", "maple", "north", "onyx", "pearl")  # fmt: skip
 _DATE = re.compile(r"^(\d{4})-(\d{1,2})-(\d{1,2})")
-# Within a line: each wording of a question stands on its own.
-_QUOTED = re.compile(r"\"([^\"\n]+)\"|'([^'\n]+)'")
+_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?")
+_QUOTED = re.compile(r"\"([^\"]+)\"|'([^']+)'")
+_VALUES_A_WORDING, _VALUES_A_GOLD = 6, 60
 _DATE_NAME = re.compile(r"date|time|day|_at$|since|birth", re.IGNORECASE)
 
 
@@ -77,8 +78,7 @@ def build_pools(schema: Schema, usage: Usage, question: str, rng: Random) -> dic
         for foreign in table.foreign_keys:
             _link_declared(schema, usage, table.name, foreign.columns, foreign)
     _link_by_name(schema, usage)
-    numbers = [float(n) for n in re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?", question)][:6]
-    words = [w for pair in _QUOTED.findall(question) for w in pair if w][:6]
+    numbers, words = _values_said(question)
     pools: dict[Key, Pool] = {}
     for members in usage.links.classes(keys).values():
         kind = _common_kind([keys[member][1] for member in members])
@@ -149,6 +149,17 @@ def _link_by_name(schema: Schema, usage: Usage) -> None:
             other = seen.setdefault(name + column.type, key)
             if other != key:
                 usage.links.join(other, key)
+
+
+def _values_said(question: str) -> tuple[list[float], list[str]]:
+    """Numbers and quoted words of each wording, one a line, each once."""
+    numbers: dict[float, None] = {}
+    words: dict[str, None] = {}
+    for line in question.splitlines():
+        numbers |= dict.fromkeys([float(n) for n in _NUMBER.findall(line)][:_VALUES_A_WORDING])
+        quoted = [w for pair in _QUOTED.findall(line) for w in pair if w]
+        words |= dict.fromkeys(quoted[:_VALUES_A_WORDING])
+    return list(numbers)[:_VALUES_A_GOLD], list(words)[:_VALUES_A_GOLD]
 
 
 def _from_question(kind: str, numbers: list[float], words: list[str]) -> list[Any]:

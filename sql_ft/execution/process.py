@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import contextlib
 import os
-import re
 import selectors
 import signal
 import subprocess
@@ -20,7 +19,8 @@ import duckdb
 from sql_ft.errors import SandboxError
 from sql_ft.execution import wire
 from sql_ft.execution.databases import Database
-from sql_ft.execution.job_run import Unit
+from sql_ft.execution.footprint import UNKNOWN
+from sql_ft.execution.job_run import Job, Unit
 from sql_ft.execution.schema import Schema, Table, quote_name
 from sql_ft.records import ExecutionResult, ExecutionStatus
 
@@ -34,8 +34,6 @@ ROWS_SENT_WHOLE = 200
 # planning one takes longer than executing it. Only the query and the database decide, not what
 # a worker happens to hold: the order of unordered rows may depend on it.
 _MANY = 100_000
-# Words of queries that make rows of their own.
-_GENERATES = re.compile(r"\b(range|generate_series|unnest|recursive)\b")
 
 # The worker starts isolated: no PYTHONPATH, no working directory on its path, and no
 # site-packages, whose .pth files would run code and take time. It is told where this package
@@ -122,16 +120,12 @@ class WorkerProcess:
         # A name stands in the text of every query that reads the table; names that stand
         # there by chance cost time and nothing else.
         texts = [job.queries[key].casefold() for key in unit.keys]
-        combinations = [_MANY if _GENERATES.search(text) else 1 for text in texts]
         message["rows"] = rows = {}
         for table in job.schema.tables:
             named = table.name.replace('"', '""').casefold()
             present = database.rows.get(table.name)
-            readers = [place for place, text in enumerate(texts) if present and named in text]
-            if not present or not readers:
+            if not present or not any(named in text for text in texts):
                 continue
-            for place in readers:
-                combinations[place] *= len(present) ** _count_reads(texts[place], named)
             sent = self._sent.get(table.name, set())
             wanted = sent | _wanted_columns(table, unit, len(present))
             if wanted != sent:
@@ -139,7 +133,7 @@ class WorkerProcess:
                 shown = [column.name in wanted for column in table.columns]
                 rows[quote_name(table.name)] = wire.encode_columns(present, shown)
         message["steps"] = [
-            [self._serial + place, job.queries[key], combinations[place] >= _MANY]
+            [self._serial + place, job.queries[key], _has_many_combinations(job, key, database)]
             for place, key in enumerate(unit.keys)
         ]
         self._serial += len(unit.keys)
@@ -290,15 +284,22 @@ class WorkerProcess:
         return ExecutionResult(ExecutionStatus.MEMORY, error=f"worker ended with {code}")
 
 
-def _count_reads(text: str, table: str) -> int:
-    """How often a query reads a table; at most as often as the name stands there."""
-    quoted = f'"{table}"'
-    return max(1, text.count(quoted) - text.count(f"{quoted}."))
+def _has_many_combinations(job: Job, key: str, database: Database) -> bool:
+    """True if the rows that a query reads may be combined in many ways, or nobody knows."""
+    reads = job.footprints.get(key, UNKNOWN).reads
+    if reads is None:
+        return True
+    sizes = {name.casefold(): len(rows) for name, rows in database.rows.items()}
+    combinations = 1
+    for name, times in reads.items():
+        combinations *= max(1, sizes.get(name, 0)) ** times
+    return combinations >= _MANY
 
 
 def _wanted_columns(table: Table, unit: Unit, rows: int) -> set[str]:
     """Names of the columns that one of the unit's queries can see, and always one."""
-    named = [unit.run.job.names.get(key) for key in unit.keys]
+    footprints = unit.run.job.footprints
+    named = [footprints.get(key, UNKNOWN).names for key in unit.keys]
     # Many rows are sent whole: another question about them may be next.
     if rows > ROWS_SENT_WHOLE or None in named:
         return {column.name for column in table.columns}

@@ -12,6 +12,7 @@ from sql_ft.errors import SandboxError
 from sql_ft.execution import process
 from sql_ft.execution import worker as worker_side
 from sql_ft.execution.databases import Database
+from sql_ft.execution.footprint import Footprint
 from sql_ft.execution.sandbox import UNITS_AHEAD, Job, Limits, Sandbox
 from sql_ft.execution.schema import parse_schema
 from sql_ft.records import ExecutionStatus
@@ -280,7 +281,7 @@ def test_whatever_a_late_query_raises_it_was_late(fired, status, monkeypatch):
 def test_a_full_memory_is_memory_and_no_failed_write():
     # With a folder for temporary files, full memory was an "IO Error: Could not write file",
     # which counted as the query's own error.
-    tables = ", ".join(f'"t" AS t{i}' for i in range(40))
+    tables = ", ".join(f"t AS t{i}" for i in range(40))
     limits = Limits(query_timeout_s=20.0, memory_limit_mb=512)
     with Sandbox(limits, workers=1) as opened:
         (result,) = opened.run(
@@ -291,32 +292,11 @@ def test_a_full_memory_is_memory_and_no_failed_write():
     assert "Out of Memory" in found.error
 
 
-@pytest.mark.parametrize(
-    ("sql", "rows", "optimized"),
-    [
-        ('SELECT x."a" FROM "t" AS x JOIN "t" AS y ON x."b" = y."b"', 100, False),
-        ('SELECT x."a" FROM "t" AS x JOIN "t" AS y ON x."b" = y."b"', 400, True),
-        ('SELECT "t"."a" FROM "t" WHERE "t"."b" = \'x\' ORDER BY "t"."a"', 400, False),
-        ('SELECT "a" FROM "t" WHERE "a" IN (SELECT "a" FROM "t")', 400, True),
-        ('SELECT * FROM "t", RANGE(100000000)', 1, True),
-        ("WITH RECURSIVE r AS (SELECT 1 AS n UNION SELECT n + 1 FROM r) FROM r", 1, True),
-    ],
-)
-def test_only_queries_over_few_rows_do_without_the_optimizer(sql, rows, optimized, monkeypatch):
-    sent = []
-    pack = process.wire.pack
-    monkeypatch.setattr(process.wire, "pack", lambda m, *a: sent.append(m) or pack(m, *a))
-    database = Database("g0", {"t": [(n, "x") for n in range(rows)]})
-    with Sandbox(LIMITS, workers=1) as opened:
-        opened.run([Job("j", SCHEMA, (database,), {"q": sql}, vetted=True)])
-    steps = [step for message in sent for step in message.get("steps", ())]
-    assert {tuple(step[1:]) for step in steps} == {(sql, optimized)}
-
-
 def test_a_plain_query_late_in_its_work_is_interrupted(sandbox):
     """The clock reaches whichever connection runs the query."""
     sql = "SELECT COUNT(*) FROM " + ", ".join(f't AS "x{i}"' for i in range(40))
-    jobs = [Job("j", SCHEMA, DATABASES[:1], {"slow": sql, "after": GOLD})]
-    (result,) = sandbox.run(jobs)
+    plain = {"slow": Footprint(reads={"t": 1})}
+    job = Job("j", SCHEMA, DATABASES[:1], {"slow": sql, "after": GOLD}, footprints=plain)
+    (result,) = sandbox.run([job])
     assert result.results["slow"][0].status in (ExecutionStatus.TIMEOUT, ExecutionStatus.MEMORY)
     assert result.results["after"][0].status == ExecutionStatus.OK
