@@ -13,6 +13,8 @@ from sql_ft.errors import StackError
 PREFECT, MLFLOW, WORKER = "prefect-server", "mlflow-server", "worker"
 WORK_POOL, WORKER_NAME = "sql-ft", "local"
 HEARTBEAT_S = 30
+# Prefect's 10 would be most of an unchanged week; the server is on this machine.
+WORKER_QUERY_S = 3
 STACK_FOLDER = "stack"
 
 
@@ -79,6 +81,7 @@ class StackSettings:
             "PREFECT_HOME": str(self.folder / "prefect"),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_S),
+            "PREFECT_WORKER_QUERY_SECONDS": str(WORKER_QUERY_S),
             "DO_NOT_TRACK": "1",
             "MLFLOW_DISABLE_TELEMETRY": "true",
         }
