@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -35,6 +34,7 @@ from typing import Any
 import torch
 from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedType
+from gloo_on_one_gpu import collectives_on_one_gpu, share_one_gpu, try_collective
 from qwen_shape_gpu import PRESET, QWEN_SHAPE, TINY_SHAPE, _machine, build_base
 from safetensors.torch import load_file
 from transformers import TrainerCallback
@@ -97,77 +97,6 @@ class Memory(TrainerCallback):  # type: ignore[misc]
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self.figures["training_peak_gib"], self.figures["between_steps_gib"] = _memory()
         self.figures["training_s"] = time.monotonic() - self._started
-
-
-def share_one_gpu() -> None:
-    """Exchange by gloo, the sum of gradients and DTensor's own gathers through the host's memory.
-
-    The sum is gloo's all-reduce there, of which each process takes its part. DTensor gathers (the
-    norm of the gradients, the adapter) by `allgather_into_tensor_coalesced`, which in gloo reads
-    CUDA addresses as if they were the host's: pytorch/pytorch#152645.
-    """
-    from torch.distributed import _functional_collectives as functional
-    from torch.distributed.distributed_c10d import _resolve_process_group
-    from torch.distributed.fsdp._fully_shard import _fsdp_collectives as collectives
-
-    distributed: Any = torch.distributed
-    Ranks.backend = lambda self, device: "gloo"  # type: ignore[method-assign]
-
-    def reduce_scatter(
-        self: Any,
-        output_tensor: Any,
-        input_tensor: Any,
-        group: Any,
-        op: Any,
-        async_op: bool = False,
-    ) -> None:
-        whole = input_tensor.cpu()
-        distributed.all_reduce(whole, group=group)
-        if op == distributed.ReduceOp.AVG:
-            whole /= group.size()
-        mine = whole.view(group.size(), -1)[group.rank()]
-        output_tensor.copy_(mine.view_as(output_tensor))
-
-    def gather(self: Any, gather_dim: int, group: Any, tag: str = "") -> Any:
-        members = _resolve_process_group(functional._resolve_group_name(group, tag))
-        mine = self.cpu().contiguous()
-        parts = [torch.empty_like(mine) for _ in range(members.size())]
-        distributed.all_gather(parts, mine, group=members)
-        return torch.cat(parts, dim=gather_dim).to(self.device)
-
-    collectives.DefaultReduceScatter.__call__ = reduce_scatter  # type: ignore[method-assign]
-    # torch 2.13 renamed it.
-    functional.all_gather_tensor = functional.all_gather_single = gather
-
-
-def try_collective(name: str) -> None:
-    """Run one of gloo's collectives on CUDA tensors, as one of two processes on one GPU."""
-    distributed: Any = torch.distributed
-    distributed.init_process_group("gloo")
-    one, two = torch.ones(2, device="cuda"), torch.ones(4, device="cuda")
-    if name == "all_gather":
-        distributed.all_gather_into_tensor(two, one)
-    elif name == "all_reduce":
-        distributed.all_reduce(two)
-    else:
-        operation = getattr(distributed.ReduceOp, name.rpartition("_")[2].upper())
-        distributed.reduce_scatter_tensor(one, two, op=operation)
-    torch.cuda.synchronize()
-
-
-def collectives_on_one_gpu() -> dict[str, str]:
-    """Which of gloo's collectives work on CUDA tensors: ``works``, or how the process ended."""
-    found = {}
-    for name in ("all_gather", "all_reduce", "reduce_scatter_sum", "reduce_scatter_avg"):
-        launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-        command = [sys.executable, *launcher, str(Path(__file__).resolve()), "--collective", name]
-        environment = {**os.environ, "PYTHONFAULTHANDLER": "1"}
-        done = subprocess.run(command, capture_output=True, text=True, timeout=90, env=environment)
-        ends = re.findall(r"exitcode *: (-?\d+)", done.stderr)
-        errors = re.findall(r"^(?:\[rank\d\]: *)?(\w*Error: .*)$", done.stderr, re.MULTILINE)
-        ended = "; ".join([f"exit codes {', '.join(ends)}", *errors[:1]])
-        found[name] = "works" if done.returncode == 0 else ended
-    return found
 
 
 def allow_cpu() -> None:
@@ -395,7 +324,7 @@ def main() -> None:
                 write(figures, arguments.out)
 
         if GPU and torch.cuda.device_count() == 1:
-            figures["gloo_on_cuda_tensors"] = collectives_on_one_gpu()
+            figures["gloo_on_cuda_tensors"] = collectives_on_one_gpu(Path(__file__))
             print(figures["gloo_on_cuda_tensors"], flush=True)
         plans = [[one for one in plan if arguments.only in one[0]] for plan in plans]
         with ThreadPoolExecutor(arguments.at_once) as pool:

@@ -18,12 +18,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+from gpu_clock import CUDA, timed
 from qwen_shape_gpu import QWEN_SHAPE, TINY_SHAPE, _machine, build_base
 
 from sql_ft.base_model import load_base, load_tokenizer, stop_ids
@@ -37,13 +36,6 @@ from sql_ft.generation.packed_decode import decode_all_packed, make_decoder
 from sql_ft.packed_attention import packed_attention_used
 from sql_ft.records import Sample, read_jsonl
 from sql_ft.residual_stream import fuse_residual_sums
-
-CUDA = torch.cuda.is_available()
-
-
-def synchronize() -> None:
-    if CUDA:
-        torch.cuda.synchronize()
 
 
 def stock(model: Any, prompts: list[list[int]], new: int, stops: list[int], **kw: Any) -> Any:
@@ -217,27 +209,6 @@ def check_identity(folder: Path, count: int, new: int) -> dict[str, Any]:
     ):
         found[f"bf16_{name}"] = sum(a == b for a, b in zip(answers, others, strict=True))
     return found
-
-
-def timed(call: Callable[[], Any], repeats: int, warm: int = 1) -> tuple[list[float], Any, float]:
-    """Return the seconds of each repeat, the last result, and the first call's seconds."""
-    first = 0.0
-    result = None
-    for number in range(warm):
-        synchronize()
-        started = time.monotonic()
-        result = call()
-        synchronize()
-        if number == 0:
-            first = time.monotonic() - started
-    seconds = []
-    for _ in range(repeats):
-        synchronize()
-        started = time.monotonic()
-        result = call()
-        synchronize()
-        seconds.append(time.monotonic() - started)
-    return seconds, result, first
 
 
 def main() -> None:

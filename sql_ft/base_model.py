@@ -233,26 +233,6 @@ def load_base(
     return model.eval()
 
 
-def describe_base(config: ModelConfig) -> Any:
-    """Return the base without weights: its layers, with parameters that hold nothing."""
-    from accelerate import init_empty_weights
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    described = AutoConfig.from_pretrained(
-        resolve_model(config).path_or_id, trust_remote_code=False
-    )
-    with init_empty_weights():
-        model = AutoModelForCausalLM.from_config(
-            described,
-            dtype=compute_dtype(config, pick_device(config)),
-            attn_implementation="sdpa",
-            trust_remote_code=False,
-        )
-    model.tie_weights()
-    model.requires_grad_(False)
-    return model.eval()
-
-
 def _fits_unpacked(model: Any, dtype: torch.dtype) -> bool:
     import torch
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from sql_ft.base_model import describe_base, load_base
+from sql_ft.base_model import compute_dtype, load_base, pick_device, resolve_model
 from sql_ft.config import ModelConfig
 from sql_ft.errors import TrainingError
 from sql_ft.training.hardware import EffectiveSettings
@@ -201,6 +201,26 @@ def held_share(model: Any) -> int:
 def _parameters(model: Any) -> list[Any]:
     # A tied head is listed once; after sharding too.
     return list(dict(model.named_parameters()).values())
+
+
+def describe_base(config: ModelConfig) -> Any:
+    """Return the base without weights: its layers, with parameters that hold nothing."""
+    from accelerate import init_empty_weights
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    described = AutoConfig.from_pretrained(
+        resolve_model(config).path_or_id, trust_remote_code=False
+    )
+    with init_empty_weights():
+        model = AutoModelForCausalLM.from_config(
+            described,
+            dtype=compute_dtype(config, pick_device(config)),
+            attn_implementation="sdpa",
+            trust_remote_code=False,
+        )
+    model.tie_weights()
+    model.requires_grad_(False)
+    return model.eval()
 
 
 def _bytes(module: Any) -> int:

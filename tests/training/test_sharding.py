@@ -16,7 +16,6 @@ from small_training import make_samples, small_config
 from transformers import AutoModelForCausalLM
 
 from sql_ft.base_model import (
-    describe_base,
     known_deprecations_ignored,
     load_base,
     load_tokenizer,
@@ -31,6 +30,7 @@ from sql_ft.training.memory_plan import held_bytes
 from sql_ft.training.ranks import Ranks
 from sql_ft.training.sharding import (
     decoder_layers,
+    describe_base,
     load_sharded_base,
     plan_shards,
     storage_dtype,
